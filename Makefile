@@ -1,0 +1,63 @@
+# make serve   install into .venv, pull the models, serve the page at http://127.0.0.1:8000
+# make test    lint, types, floors, all tests
+PYTHON ?= python3
+BIN := .venv/bin
+HOST ?= 127.0.0.1
+PORT ?= 8000
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: serve test lint types floors unit chromium models figures clean
+
+serve: .venv/base
+	$(BIN)/sightline serve --pull --host $(HOST) --port $(PORT)
+
+test: lint types floors unit
+
+lint: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/dev
+	$(BIN)/mypy
+
+floors: .venv/dev
+	$(BIN)/lint-imports --no-logo
+
+unit: .venv/dev models chromium
+	$(BIN)/pytest
+
+# Real weights for the tests that need them. Where the registries cannot be reached this fails and says so:
+# SIGHTLINE_OFFLINE=1 make test goes on with those that are here, and skips the tests of the others.
+models: .venv/dev
+	$(if $(SIGHTLINE_OFFLINE),-)$(BIN)/sightline models pull --defaults haar-frontal blazeface-short selfie-landscape
+
+chromium:
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || command -v chromium-browser >/dev/null || { \
+	  echo "installing Chromium, which the browser tests drive"; \
+	  { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && \
+	    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || \
+	  { echo "The browser tests need Chromium: install the package 'chromium' (as root: apt-get install chromium)"; exit 1; }; }
+
+# The figures of the README and of the cards, measured again on this machine.
+figures: .venv/dev models
+	$(BIN)/python benchmarks/figures.py
+
+.venv/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv .venv 2>/dev/null || { \
+	  echo "$(PYTHON) cannot make virtual environments here; trying to install python3-venv"; rm -rf .venv; \
+	  { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && \
+	    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv >/dev/null && $(PYTHON) -m venv .venv; } || \
+	  { echo "Install it first (as root: apt-get install python3-venv)"; exit 1; }; }
+	@touch $@
+
+.venv/base: .venv/python pyproject.toml constraints.txt
+	$(PIP) install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+.venv/dev: .venv/base
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

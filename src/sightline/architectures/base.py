@@ -1,0 +1,117 @@
+"""What the families of networks have in common, and the seams that tasks see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from sightline.engines.base import Array, Engine, ones_like
+from sightline.images.geometry import Box, Points
+from sightline.images.picture import Pixels
+from sightline.models.card import Card
+
+Mask = npt.NDArray[np.float32]
+"""Height x width, 0..1."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceFound:
+    """A detected face, in pixels of the array that was searched. `points` maps a landmark's name to (x, y);
+    left and right are the person's own."""
+
+    box: Box
+    confidence: float
+    points: dict[str, tuple[float, float]]
+
+
+class Architecture:
+    """A card and an engine, made into something that understands pictures. Safe to share between threads."""
+
+    def __init__(self, card: Card, engine: Engine) -> None:
+        self.card = card
+        self.engine = engine
+
+    @property
+    def cards(self) -> tuple[Card, ...]:
+        """The cards behind this: its own."""
+        return (self.card,)
+
+    def warm(self) -> None:
+        """Run once on ones: after it, the first real picture is as fast as the second."""
+        self.engine.run(*map(ones_like, self.engine.inputs))
+
+    def prepare(self, batch: npt.NDArray[np.uint8]) -> Array:
+        """N x height x width x 3 RGB bytes of the input's size, as the card says the network wants them, float32."""
+        spec = self.card.input
+        if spec.colour == "BGR":
+            batch = batch[..., ::-1]
+        elif spec.colour == "L":
+            batch = np.stack([cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY) for pixels in batch])[..., None]
+        values = (batch.astype(np.float32) - np.array(spec.mean, np.float32)) * np.array(spec.scale, np.float32)
+        if spec.layout == "NCHW":
+            values = values.transpose(0, 3, 1, 2)
+        return np.ascontiguousarray(values, np.float32)
+
+
+class Model(Protocol):
+    """What is true of every model: it knows its cards, and can be warmed."""
+
+    @property
+    def cards(self) -> tuple[Card, ...]: ...
+
+    def warm(self) -> None: ...
+
+
+class FaceDetector(Model, Protocol):
+    """Finds faces."""
+
+    def detect(self, pixels: Pixels, at_least: float | None = None) -> list[FaceFound]:
+        """Every face of height x width x 3 RGB uint8, most confident first.
+
+        `at_least` is the least confidence, 0..1; None stands for the thresholds of the card.
+        """
+        ...
+
+
+class FaceMesher(Model, Protocol):
+    """Places points on a face."""
+
+    card: Card
+
+    def points(self, pixels: Pixels, face: FaceFound) -> tuple[Points, float]:
+        """The face's points (N x 2, pixels of `pixels`) and the confidence, 0..1, that there is a face."""
+        ...
+
+
+class FaceEmbedder(Model, Protocol):
+    """Turns aligned faces into vectors whose distance tells people apart."""
+
+    card: Card
+
+    def embed(self, faces: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """N x D vectors for N x side x side x 3 RGB uint8, aligned as the card's options say."""
+        ...
+
+
+class Segmenter(Model, Protocol):
+    """Marks the pixels that belong to something."""
+
+    card: Card
+
+    def mask(self, pixels: Pixels) -> Mask:
+        """The probability of each pixel, at the network's own resolution, for the whole of `pixels`."""
+        ...
+
+
+class FaceClassifier(Model, Protocol):
+    """Names what a face shows."""
+
+    card: Card
+
+    def scores(self, faces: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """N x labels, each row summing to 1, for N x height x width x 3 RGB uint8 crops of the card's input size."""
+        ...

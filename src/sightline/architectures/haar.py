@@ -1,0 +1,39 @@
+"""The Haar cascade face detector (Viola and Jones 2001), as OpenCV ships it: needs no network and no download."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from sightline.architectures.base import Architecture, FaceFound
+from sightline.images.geometry import Box
+from sightline.images.picture import Pixels
+
+
+class Haar(Architecture):
+    """Card options: `step` (scale step of the search), `neighbours` (least raw hits of one face), `smallest` (side
+    of the smallest face, as a share of the picture's shorter side), `longest` (larger pictures are searched
+    at this longer side, in pixels). It gives no points, and its confidence is the cascade's stage sum squashed
+    to 0..1, not a probability."""
+
+    def detect(self, pixels: Pixels, at_least: float | None = None) -> list[FaceFound]:
+        """Every frontal face of height x width x 3 RGB uint8, most confident first."""
+        options = self.card.options
+        grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+        shrink = min(1.0, float(options["longest"]) / max(grey.shape))
+        if shrink < 1:
+            grey = cv2.resize(grey, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+        grey = cv2.equalizeHist(grey)
+        smallest = max(24.0, float(options["smallest"]) * min(grey.shape))
+        parameters = np.array([options["step"], options["neighbours"], smallest], np.float64)
+        boxes, sums = self.engine.run(np.asarray(grey, np.uint8), parameters)
+        found = [
+            FaceFound(Box(*(float(v) / shrink for v in box)), float(1 / (1 + np.exp(-0.5 * level))), {})
+            for box, level in zip(boxes, sums, strict=True)
+        ]
+        least = self.card.threshold("score") if at_least is None else at_least
+        return sorted((face for face in found if face.confidence >= least), key=lambda face: -face.confidence)
+
+    def warm(self) -> None:
+        """Search a small grey picture once."""
+        self.engine.run(np.full((64, 64), 128, np.uint8), np.array([1.2, 3, 24], np.float64))

@@ -1,0 +1,36 @@
+"""From a card to something that runs: the one place that names every architecture."""
+
+from __future__ import annotations
+
+import difflib
+from importlib import import_module
+from typing import Any
+
+from sightline.engines.base import open_engine
+from sightline.errors import InvalidCard
+from sightline.models.card import Card
+from sightline.models.store import Store
+from sightline.settings import Settings
+
+ARCHITECTURES = {
+    "bcdunet": "sightline.architectures.bcdunet:BCDUNet",
+    "blazeface": "sightline.architectures.blazeface:BlazeFace",
+    "dlib-face": "sightline.architectures.dlib_face:DlibFace",
+    "expression": "sightline.architectures.expression:Expression",
+    "facemesh": "sightline.architectures.facemesh:FaceMesh",
+    "haar": "sightline.architectures.haar:Haar",
+    "selfie": "sightline.architectures.selfie:Selfie",
+}
+
+
+def build(card: Card, store: Store, settings: Settings) -> Any:
+    """The card's architecture on an open engine; weights are pulled first where the store may.
+
+    Raises `InvalidCard` for an architecture nobody knows, and what `Store.weights` and `open_engine` raise.
+    """
+    if card.architecture not in ARCHITECTURES:
+        near = difflib.get_close_matches(card.architecture, ARCHITECTURES, n=1)
+        hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(ARCHITECTURES)}"
+        raise InvalidCard(f"{card.name} names the architecture {card.architecture!r}, which nobody knows{hint}")
+    module, _, name = ARCHITECTURES[card.architecture].partition(":")
+    return getattr(import_module(module), name)(card, open_engine(card.engine, store.weights(card), settings))

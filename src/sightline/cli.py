@@ -1,0 +1,201 @@
+"""The command `sightline`. Exit codes: 0 ok, 2 usage, 1 failure with one line on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sightline import __version__
+from sightline.errors import InvalidOption, MissingInput, SightlineError
+from sightline.settings import Settings
+
+app = typer.Typer(
+    name="sightline",
+    help="A photo in, a typed answer out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+models_app = typer.Typer(help="The models: list, show, pull, verify.", no_args_is_help=True)
+app.add_typer(models_app, name="models")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def main() -> None:
+    """Run the command; errors raised on purpose end as one line and exit 1, or 2 where the usage was wrong."""
+    try:
+        app()
+    except (MissingInput, InvalidOption) as error:
+        _fail(error, 2)
+    except SightlineError as error:
+        _fail(error, 1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader (`| head`) has seen enough; without this Python complains once more at its exit.
+        sys.stderr.close()
+        sys.exit(0)
+
+
+def _fail(error: SightlineError, code: int) -> None:
+    print(f"sightline: {error} [{error.code}]", file=sys.stderr)
+    sys.exit(code)
+
+
+@app.callback(invoke_without_command=True)
+def root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    """A photo in, a typed answer out: faces, similarity, background, emotion, lungs."""
+    if version:
+        print(f"sightline {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def predict(
+    task: Annotated[str, typer.Argument(help="faces, similarity, background, emotion, lungs")],
+    images: Annotated[
+        list[str], typer.Argument(help="Pictures; similarity takes ANCHOR IMG1 IMG2.", metavar="IMAGE...")
+    ],
+    as_json: Json = False,
+    out: Annotated[Path | None, typer.Option(help="Where the drawn answer goes: a file, or a folder.")] = None,
+    model: Annotated[str | None, typer.Option(help="The model's card, in place of the default.")] = None,
+    detector: Annotated[str | None, typer.Option(help="blazeface or haar, where faces are looked for.")] = None,
+    confidence: Annotated[float | None, typer.Option(help="Leave out what is less certain (0..1).")] = None,
+    threshold: Annotated[float | None, typer.Option(help="similarity: the distance of one person.")] = None,
+    query: Annotated[str | None, typer.Option(help="background: search words.")] = None,
+    background: Annotated[Path | None, typer.Option(help="background: a picture.")] = None,
+    color: Annotated[str | None, typer.Option(help="background: a CSS colour.")] = None,
+    blur: Annotated[bool, typer.Option("--blur", help="background: blur the photo's own.")] = False,
+    transparent: Annotated[bool, typer.Option("--transparent", help="background: none.")] = False,
+    provider: Annotated[str | None, typer.Option(help="background: who searches (gallery, openverse, ...).")] = None,
+    fallback: Annotated[bool, typer.Option("--fallback", help="background: gallery if the provider fails.")] = False,
+) -> None:
+    """Answer a question about pictures."""
+    from sightline.console import prediction
+
+    given = {
+        "confidence": confidence,
+        "threshold": threshold,
+        "query": query,
+        "background": background,
+        "color": color,
+        "blur": blur or None,
+        "transparent": transparent or None,
+        "provider": provider,
+        "fallback": fallback or None,
+    }
+    options = {name: value for name, value in given.items() if value is not None}
+    ok = prediction.run(task, images, options, model=model, detector=detector, as_json=as_json, out=out)
+    if not ok:
+        raise typer.Exit(1)
+
+
+@app.command()
+def serve(
+    tasks: Annotated[list[str] | None, typer.Argument(help="The tasks; none: all whose models are here.")] = None,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = 8000,
+    api_key: Annotated[str | None, typer.Option(help="The key callers must send (or SIGHTLINE_API_KEY).")] = None,
+    pull: Annotated[bool, typer.Option("--pull", help="Pull missing models first.")] = False,
+    online: Annotated[bool, typer.Option("--online", help="Let questions fetch pictures by URL or search.")] = False,
+    insecure: Annotated[bool, typer.Option("--insecure", help="Listen beyond this machine without a key.")] = False,
+) -> None:
+    """Serve the tasks: HTTP API, Swagger UI at /docs, the page at /."""
+    from sightline.console import server
+
+    settings = Settings.from_env()
+    settings = replace(settings, api_key=api_key or settings.api_key, online=online)
+    server.run(tuple(tasks or ()), host, port, settings, pull=pull, insecure=insecure)
+
+
+@app.command()
+def evaluate(
+    task: Annotated[str, typer.Argument(help="The task to measure.")],
+    data: Annotated[Path, typer.Option(help="The folder of labelled data.")],
+    model: Annotated[str | None, typer.Option(help="The model's card, in place of the default.")] = None,
+    protocol: Annotated[Path | None, typer.Option(help="similarity: the pairs file of LFW's protocol.")] = None,
+    crops: Annotated[bool, typer.Option("--crops", help="emotion: the pictures are face crops already.")] = False,
+    detector: Annotated[str | None, typer.Option(help="blazeface or haar, where faces are looked for.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure a task on labelled data: one JSON object of figures."""
+    from sightline.console import figures
+
+    figures.run(task, data, model=model, protocol=protocol, crops=crops, detector=detector, as_json=as_json)
+
+
+@app.command()
+def bench(
+    task: Annotated[str | None, typer.Argument(help="The task; none: all whose models are here.")] = None,
+    repeat: Annotated[int, typer.Option(min=1, help="Questions a size.")] = 15,
+    as_json: Json = False,
+) -> None:
+    """Time tasks on this machine, at 1280 and 4000 pixels, cold start and memory included."""
+    from sightline.evaluation import bench as timing
+
+    rows = timing.run(task, repeat)
+    if as_json:
+        print(json.dumps(rows))
+    else:
+        from sightline.console import tables
+
+        tables.bench(rows)
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Say what of Sightline works on this machine, and what to do about the rest."""
+    from sightline.console import checkup
+
+    if not checkup.run(as_json):
+        raise typer.Exit(1)
+
+
+@models_app.command("list")
+def models_list(as_json: Json = False) -> None:
+    """Every model: what it is for, its licence, and whether its weights are here."""
+    from sightline.console import catalogue
+
+    catalogue.show_all(as_json)
+
+
+@models_app.command("show")
+def models_show(name: str, as_json: Json = False) -> None:
+    """One model's card."""
+    from sightline.console import catalogue
+
+    catalogue.show(name, as_json)
+
+
+@models_app.command("pull")
+def models_pull(
+    names: Annotated[list[str] | None, typer.Argument(help="Models, or tasks.")] = None,
+    defaults: Annotated[bool, typer.Option("--defaults", help="What every task needs by default.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Bring weights to this machine, checked by their sha256."""
+    from sightline.console import catalogue
+
+    if not names and not defaults:
+        raise InvalidOption("name models or tasks, or say --defaults")
+    if not catalogue.pull(tuple(names or ()), defaults, as_json):
+        raise typer.Exit(1)
+
+
+@models_app.command("verify")
+def models_verify(names: Annotated[list[str] | None, typer.Argument()] = None, as_json: Json = False) -> None:
+    """Check every file that is here against its card."""
+    from sightline.console import catalogue
+
+    if not catalogue.verify(tuple(names or ()), as_json):
+        raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""`sightline evaluate`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+from rich.console import Console
+from rich.progress import Progress as Bar
+
+from sightline.console.progress import download_bar
+from sightline.errors import InvalidOption
+from sightline.evaluation import emotion, faces, masks, similarity
+from sightline.evaluation.base import Progress
+from sightline.settings import Settings
+from sightline.tasks import registry
+from sightline.tasks.base import Task
+from sightline.tasks.emotion import Emotion
+from sightline.tasks.faces import Faces
+from sightline.tasks.similarity import Similarity
+
+
+def run(
+    name: str,
+    data: Path,
+    *,
+    model: str | None,
+    protocol: Path | None,
+    crops: bool,
+    detector: str | None,
+    as_json: bool,
+) -> None:
+    """Measure a task and print one object of figures. Raises `InvalidOption` for data that does not fit."""
+    workers = os.cpu_count() or 1
+    # Every core works on a picture of its own: one thread an inference.
+    settings = replace(Settings.from_env(), threads=1)
+    with download_bar() as pulled:
+        task = registry.load(name, model=model, detector=detector, settings=settings, progress=pulled)
+    started = time.perf_counter()
+    with Bar(console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
+        row = bar.add_task(f"evaluate {name}")
+
+        def progress(done: int, total: int) -> None:
+            bar.update(row, completed=done, total=total)
+
+        found = _measure(task, data, protocol, crops, workers, progress)
+    members = {
+        "task": name,
+        **found,
+        "model": task.identities[0].to_dict(),
+        "seconds": round(time.perf_counter() - started, 2),
+    }
+    if as_json:
+        print(json.dumps(members))
+        return
+    for key, value in members.items():
+        print(f"{key:22} {json.dumps(value) if isinstance(value, dict) else value}")
+
+
+def _measure(
+    task: Task[Any, Any], data: Path, protocol: Path | None, crops: bool, workers: int, progress: Progress
+) -> dict[str, Any]:
+    if task.name == "similarity":
+        if protocol is None:
+            raise InvalidOption("similarity is measured by pairs: name their file with --protocol")
+        return similarity.evaluate(cast(Similarity, task), data, protocol, workers, progress)
+    if task.name == "faces":
+        return faces.evaluate(cast(Faces, task), data, workers, progress)
+    if task.name == "emotion":
+        return emotion.evaluate(cast(Emotion, task), data, workers, progress, crops=crops)
+    if task.name in ("lungs", "background"):
+        return masks.evaluate(task, data, workers, progress)
+    raise InvalidOption(f"there is no evaluation of {task.name} yet")

@@ -1,0 +1,82 @@
+"""`sightline serve`."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import signal
+import socket
+import sys
+
+from sightline.console.catalogue import pull_cards
+from sightline.errors import InvalidOption, Unavailable
+from sightline.models.store import Store
+from sightline.settings import Settings
+from sightline.tasks import registry
+
+log = logging.getLogger("sightline")
+
+
+def run(names: tuple[str, ...], host: str, port: int, settings: Settings, *, pull: bool, insecure: bool) -> None:
+    """Serve until SIGTERM or SIGINT, then finish what is in flight. Raises `InvalidOption`, `UnknownTask`,
+    `Unavailable`, and what pulling raises."""
+    for name in names:
+        registry.recipe(name)
+    if not _is_loopback(host) and settings.api_key is None and not insecure:
+        raise InvalidOption(
+            f"{host} is reachable from other machines: set --api-key, or say --insecure to go without one"
+        )
+    if pull:
+        # A named task has to be whole; without names, what cannot be pulled is not served, and the log says so.
+        pull_cards(tuple(names or registry.TASKS), settings, strict=bool(names))
+    store = Store(settings, pull=False)
+    for name in names:
+        reason = registry.missing(name, store)
+        if reason:
+            raise Unavailable(f"{name} cannot be served: {reason}; `sightline models pull {name}`, or add --pull")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+
+    import uvicorn
+
+    from sightline.protocols.app import create_app
+    from sightline.serving.runtime import Runtime
+
+    listener = _listen(host, port)
+    shown = f"[{host}]" if ":" in host else host
+    log.info("Sightline listens on http://%s:%d  (API: /docs, stop: Ctrl+C)", shown, listener.getsockname()[1])
+    config = uvicorn.Config(
+        create_app(Runtime(settings, store=store), names),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=int(settings.grace_seconds),
+    )
+    server = uvicorn.Server(config)
+    # uvicorn raises the signal once more when it is done: without a handler that would end the process by it
+    # instead of with exit code 0.
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    signal.signal(signal.SIGINT, lambda *_: None)
+    server.run(sockets=[listener])
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A bound socket: the port is ours before any model is loaded, and 0 becomes a real number to print."""
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(2048)
+    except OSError as error:
+        raise Unavailable(f"cannot listen on {host}:{port}: {error.strerror or error}") from None
+    return listener

@@ -1,0 +1,1 @@
+"""Pictures: decoding, fetching, geometry, drawing, encoding. Knows no models."""

@@ -1,0 +1,1 @@
+"""Cards, the store that finds weights, and the sources that weights come from."""

@@ -1,0 +1,39 @@
+"""Importers write the file that an engine loads from files of another format, once, on the machine that pulls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from sightline.errors import InvalidCard
+
+
+class Importer(Protocol):
+    """One foreign format."""
+
+    def convert(self, files: Mapping[str, Path], output: Path) -> None:
+        """Write `output` from the card's `files` (by name); the same bytes for the same files.
+
+        Raises `ModelError` where a file is not what the importer reads.
+        """
+        ...
+
+
+def revision(name: str) -> int:
+    """A number that goes up when the importer `name` writes something else for the same files, so that what lies in
+    caches is written anew. Raises `InvalidCard`."""
+    # Here and not in the importer: each load of a model asks for it, and must not import what conversions need.
+    known = {"faceapi": 1}
+    if name not in known:
+        raise InvalidCard(f"no importer is called {name!r}; there is {', '.join(known)}")
+    return known[name]
+
+
+def find(name: str) -> Importer:
+    """The importer that a card calls `name`. Raises `InvalidCard`."""
+    if name == "faceapi":
+        from sightline.models.importers.faceapi import FaceApiImporter
+
+        return FaceApiImporter()
+    raise InvalidCard(f"no importer is called {name!r}; there is faceapi")

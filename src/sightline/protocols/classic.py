@@ -1,0 +1,124 @@
+"""The routes of the systems that Sightline replaces, so that their clients need no change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from sightline.errors import NotFound
+from sightline.protocols import openapi
+from sightline.protocols.access import check_key
+from sightline.protocols.native import JSON, Native
+from sightline.protocols.pictures import Wire, read_request
+from sightline.tasks import schema
+from sightline.tasks.question import question_fields
+
+_PNG = "image/png"
+_THREE = {"fileAnchor": "anchor", "file1": "img1", "file2": "img2"}
+_SAID = {
+    "img1": "Image 1 is more similar to Anchor Image",
+    "img2": "Image 2 is more similar to Anchor Image",
+    "neither": "Neither image is similar to Anchor Image",
+}
+
+
+class Classic:
+    """Older names for questions of the native protocol."""
+
+    def __init__(self, native: Native) -> None:
+        self.native = native
+
+    def router(self) -> APIRouter:
+        router = APIRouter()
+        router.add_api_route("/face-sentiment", self.face_sentiment, methods=["POST"], **_upload("Faces and emotions."))
+        router.add_api_route(
+            "/face-bokeh/{query}",
+            self.face_bokeh,
+            methods=["POST"],
+            **_upload("People before a new background.", "query"),
+        )
+        router.add_api_route("/predict", self.predict, methods=["POST"], **_PREDICT)
+        router.add_api_route("/test", self.test, methods=["GET"], **_TEST)
+        return router
+
+    async def face_sentiment(self, request: Request) -> Response:
+        """The picture with faces and emotions drawn, PNG."""
+        check_key(request, self.native.runtime.settings.api_key)
+        task = self.native.runtime.task("emotion")
+        return await self.native.respond(task, await read_request(request, {"file": "image"}), _PNG)
+
+    async def face_bokeh(self, request: Request, query: str) -> Response:
+        """The picture with a background found for the query, PNG."""
+        check_key(request, self.native.runtime.settings.api_key)
+        task = self.native.runtime.task("background")
+        wire = await read_request(request, {"file": "image"})
+        return await self.native.respond(task, Wire(wire.pictures, {**wire.options, "query": query}), _PNG)
+
+    async def predict(self, request: Request) -> Response:
+        """The one task served; `similarity` wherever the three pictures carry their classic names."""
+        check_key(request, self.native.runtime.settings.api_key)
+        served = self.native.runtime.tasks
+        only = next(iter(served)) if len(served) == 1 else None
+        if only not in (None, "similarity"):
+            return await self.native.answer(request, only)
+        if "similarity" not in served:
+            raise NotFound("several tasks are served here: ask at /v1/{task}")
+        task = served["similarity"]
+        names = {picture.name: picture.name for picture in question_fields(task.Question).pictures} | _THREE
+        return await self.native.respond(task, await read_request(request, names), JSON, _add_result)
+
+    async def test(self, request: Request) -> Response:
+        """Whether the one task served is ready."""
+        served = list(self.native.runtime.tasks)
+        if len(served) != 1:
+            raise NotFound("several tasks are served here: ask at /readyz")
+        return JSONResponse({"message": "Ok", "task": served[0]})
+
+
+def _add_result(members: dict[str, Any]) -> dict[str, Any]:
+    return {**members, "Result": _SAID[members["more_similar"]]}
+
+
+def _upload(summary: str, *path: str) -> dict[str, Any]:
+    body = schema.members(file={"type": "string", "format": "binary"})
+    return {
+        "summary": summary,
+        "tags": ["classic"],
+        "response_model": None,
+        "openapi_extra": {
+            "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": body}}},
+            "responses": {
+                "200": {"description": summary, "content": {_PNG: {"schema": {"type": "string", "format": "binary"}}}},
+                **openapi.errors(400, 401, 404, 413, 415, 500, 502, 503),
+            },
+            "security": openapi.SECURITY,
+        },
+    }
+
+
+_FILES: dict[str, Any] = {name: {"type": "string", "format": "binary"} for name in _THREE}
+_PREDICT: dict[str, Any] = {
+    "summary": "The one task served, or `similarity` by its classic names.",
+    "tags": ["classic"],
+    "response_model": None,
+    "openapi_extra": {
+        "requestBody": {
+            "required": True,
+            "content": {"multipart/form-data": {"schema": {"type": "object", "properties": _FILES}}},
+        },
+        "responses": {
+            "200": {"description": "The answer.", "content": {JSON: {"schema": {"type": "object"}}}},
+            **openapi.errors(400, 401, 403, 404, 406, 413, 415, 422, 500, 502, 503),
+        },
+        "security": openapi.SECURITY,
+    },
+}
+_TEST: dict[str, Any] = openapi.described(
+    "Whether the one task served is ready.",
+    schema.members(message=schema.STRING, task=schema.STRING),
+    404,
+    tag="classic",
+)

@@ -1,0 +1,139 @@
+"""The OpenAPI description of the native protocol, made from each task's question and answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sightline.tasks import schema
+from sightline.tasks.base import Task
+from sightline.tasks.question import OptionField, question_fields
+
+_ERROR = schema.members(
+    error=schema.members(code=schema.STRING, message=schema.STRING, request_id=schema.STRING),
+)
+_REASONS = {
+    400: "The request can be repaired: a damaged picture, a missing one, a wrong option.",
+    401: "The API key is missing or wrong.",
+    403: "The request asks this server to fetch what it may not.",
+    404: "No such task.",
+    406: "None of the media types of `Accept` can be given.",
+    413: "The picture or the request is too large.",
+    415: "Not a supported picture format or request media type.",
+    422: "The picture has no face, and the question needs one.",
+    500: "The installation is wrong.",
+    502: "A place that a picture should come from did not answer.",
+    503: "The task is not served here, is not ready yet, or too many questions wait.",
+}
+_PICTURE = {
+    "description": "A picture: its bytes, or where to fetch them (refused unless the server runs with `--online`).",
+    "oneOf": [
+        schema.members(bytes={"type": "string", "contentEncoding": "base64"}),
+        schema.members(url={"type": "string", "format": "uri"}),
+        schema.members(s3=schema.members(bucket=schema.STRING, key=schema.STRING)),
+    ],
+}
+# A picture of one grey pixel, so that "Try it out" of the JSON form sends something that decodes.
+_PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg=="
+
+
+def errors(*statuses: int) -> dict[str, Any]:
+    """The `responses` of these error statuses."""
+    content = {"application/json": {"schema": _ERROR}}
+    return {str(status): {"description": _REASONS[status], "content": content} for status in statuses}
+
+
+def option_members(option: OptionField) -> dict[str, Any]:
+    """An option as `GET /v1/tasks` tells it."""
+    return {
+        "name": option.name,
+        "type": option.json_type,
+        "default": option.default,
+        "choices": list(option.choices) if option.choices else None,
+        "minimum": option.minimum,
+        "maximum": option.maximum,
+        "example": option.example,
+        "help": option.help,
+    }
+
+
+def answer_schema(task: type[Task[Any, Any]]) -> schema.Schema:
+    """The JSON of a task's answer: its own members and the common ones."""
+    own = task.Answer.schema
+    common = {
+        "model": schema.maybe(schema.IDENTITY),
+        "models": schema.each(schema.IDENTITY),
+        "timings_ms": schema.TIMINGS,
+    }
+    properties = {**own["properties"], **common}
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+def operation(task: type[Task[Any, Any]]) -> dict[str, Any]:
+    """The keyword arguments of the route that asks this task."""
+    fields = question_fields(task.Question)
+    required = [picture.name for picture in fields.pictures if picture.required]
+    options = {option.name: _option(option) for option in fields.options}
+    files = {p.name: {"type": "string", "format": "binary", "description": p.help} for p in fields.pictures}
+    pictures = {p.name: {**_PICTURE, "title": p.help} for p in fields.pictures}
+    example: dict[str, Any] = {name: {"bytes": _PIXEL} for name in required}
+    example |= {option.name: option.example for option in fields.options if option.example is not None}
+    forms = {
+        "multipart/form-data": {"schema": _object({**files, **options}, required)},
+        "application/json": {"schema": _object({**pictures, **options}, required), "example": example},
+    }
+    drawn = {"schema": {"type": "string", "format": "binary"}}
+    answers = {
+        "description": "The answer; a drawn picture where `Accept` asks for one.",
+        "content": {"application/json": {"schema": answer_schema(task)}, "image/png": drawn, "image/jpeg": drawn},
+    }
+    return {
+        "summary": task.summary,
+        "tags": ["tasks"],
+        "response_model": None,
+        "openapi_extra": {
+            "requestBody": {"required": True, "content": forms},
+            "responses": {"200": answers, **errors(400, 401, 403, 404, 406, 413, 415, 422, 500, 502, 503)},
+            "security": SECURITY,
+        },
+    }
+
+
+def _object(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+
+def _option(option: OptionField) -> dict[str, Any]:
+    described: dict[str, Any] = {"type": option.json_type, "description": option.help}
+    if option.kind is str:
+        described["maxLength"] = 1000
+    if option.choices is not None:
+        described["enum"] = list(option.choices)
+    for key, value in (("minimum", option.minimum), ("maximum", option.maximum)):
+        if value is not None:
+            described[key] = value
+    if option.default is not None:
+        described["default"] = option.default
+    return described
+
+
+SECURITY: list[dict[str, list[str]]] = [{}, {"key": []}, {"bearer": []}]
+SCHEMES = {
+    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    "bearer": {"type": "http", "scheme": "bearer"},
+}
+
+
+def described(summary: str, answer: schema.Schema, *statuses: int, tag: str = "about") -> dict[str, Any]:
+    """The keyword arguments of a route without a body that answers this JSON."""
+    good = {"description": summary, "content": {"application/json": {"schema": answer}}}
+    extra = {"responses": {"200": good, **errors(*statuses)}, "security": SECURITY if 401 in statuses else [{}]}
+    return {"summary": summary, "tags": [tag], "response_model": None, "openapi_extra": extra}
+
+
+TASKS = described("Every task, and how to ask it.", schema.members(tasks=schema.each({"type": "object"})), 401)
+MODELS = described(
+    "Every model: identity, licence, figures, and whether its weights are here.",
+    schema.members(models=schema.each({"type": "object"})),
+    401,
+    503,
+)

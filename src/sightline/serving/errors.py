@@ -1,0 +1,51 @@
+"""Errors as HTTP: a fitting status, a stable code, one line, the request's id; never a traceback."""
+
+from __future__ import annotations
+
+from sightline.errors import SightlineError
+
+STATUS = {
+    "internal_error": 500,
+    "invalid_request": 400,
+    "invalid_image": 400,
+    "unsupported_format": 415,
+    "image_too_large": 413,
+    "invalid_option": 400,
+    "missing_input": 400,
+    "no_face": 422,
+    "fetch_refused": 403,
+    "unauthorized": 401,
+    "not_found": 404,
+    "unknown_task": 404,
+    "unknown_model": 404,
+    "method_not_allowed": 405,
+    "not_acceptable": 406,
+    "unsupported_media_type": 415,
+    "unavailable": 503,
+    "model_missing": 503,
+    "offline": 503,
+    "source_failed": 502,
+    "busy": 503,
+    "model_error": 500,
+    "invalid_card": 500,
+    "checksum_mismatch": 500,
+    "engine_error": 500,
+    "provider_missing": 500,
+}
+
+
+class Unauthorized(SightlineError):
+    code = "unauthorized"
+
+
+class UnsupportedMediaType(SightlineError):
+    code = "unsupported_media_type"
+
+
+class NotAcceptable(SightlineError):
+    code = "not_acceptable"
+
+
+def body(code: str, message: str, request_id: str) -> dict[str, dict[str, str]]:
+    """The JSON of an error."""
+    return {"error": {"code": code, "message": message, "request_id": request_id}}

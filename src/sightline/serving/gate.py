@@ -1,0 +1,113 @@
+"""What every request passes: an id, a body limit, security headers, one line of log, one count. Plain ASGI."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import time
+import uuid
+from collections.abc import Callable
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from sightline.serving.errors import STATUS, body
+from sightline.serving.metrics import Metrics
+
+log = logging.getLogger("sightline.access")
+
+_PLAIN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_POLICY = (
+    "default-src 'self'; img-src 'self' blob: data:; style-src 'self'; script-src 'self'; connect-src 'self'; "
+    "media-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+# Swagger UI starts itself from an inline script and styles itself inline.
+_DOCS_POLICY = (
+    "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
+    "script-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+class _TooLarge(Exception):
+    """The body passed its limit while it was read."""
+
+
+class Gate:
+    """The outermost layer of the application."""
+
+    def __init__(self, app: ASGIApp, *, max_body: int, metrics: Metrics) -> None:
+        self._app, self._max_body, self._metrics = app, max_body, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        headers = Headers(scope=scope)
+        given = headers.get("x-request-id", "")
+        request_id = given if _PLAIN_ID.fullmatch(given) else uuid.uuid4().hex
+        scope.setdefault("state", {})["request_id"] = request_id
+        status = 0
+
+        async def reply(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                self._add_headers(MutableHeaders(scope=message), scope["path"], request_id)
+            await send(message)
+
+        try:
+            length = headers.get("content-length", "0")
+            if length.isdigit() and int(length) > self._max_body:
+                raise _TooLarge
+            await self._app(scope, self._counted(receive), reply)
+        except _TooLarge:
+            if not status:
+                await self._refuse(reply, request_id)
+        finally:
+            # A client that went away before the first byte of the reply is logged as nginx does.
+            self._record(scope, status or 499, request_id, headers, started)
+
+    def _counted(self, receive: Receive) -> Receive:
+        seen = 0
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > self._max_body:
+                raise _TooLarge
+            return message
+
+        return counted
+
+    async def _refuse(self, send: Callable[[Message], object], request_id: str) -> None:
+        text = f"the request has more than the {self._max_body:,} bytes that are accepted"
+        content = json.dumps(body("image_too_large", text, request_id)).encode()
+        # The rest of the body is not read, so the connection cannot be used again.
+        headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+        await send({"type": "http.response.start", "status": STATUS["image_too_large"], "headers": headers})  # type: ignore[misc]
+        await send({"type": "http.response.body", "body": content})  # type: ignore[misc]
+
+    def _add_headers(self, headers: MutableHeaders, path: str, request_id: str) -> None:
+        headers["X-Request-Id"] = request_id
+        headers["X-Content-Type-Options"] = "nosniff"
+        headers["Referrer-Policy"] = "no-referrer"
+        headers["Permissions-Policy"] = "camera=(self), microphone=(), geolocation=()"
+        headers.setdefault("Cache-Control", "no-store")
+        headers["Content-Security-Policy"] = _DOCS_POLICY if path.startswith("/docs") else _POLICY
+
+    def _record(self, scope: Scope, status: int, request_id: str, headers: Headers, started: float) -> None:
+        seconds = time.perf_counter() - started
+        route = getattr(scope.get("route"), "path", "unmatched")
+        self._metrics.request(route, status, seconds)
+        log.info(
+            "%s %s %d %.1f ms %s bytes id=%s",
+            scope["method"],
+            route,
+            status,
+            seconds * 1000,
+            headers.get("content-length", "?"),
+            request_id,
+        )

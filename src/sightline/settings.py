@@ -1,0 +1,99 @@
+"""What a deployment may choose, read once from the environment.
+
+Each field is `SIGHTLINE_<FIELD>` in upper case: `SIGHTLINE_OFFLINE=1`, `SIGHTLINE_CACHE=/models`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from sightline.errors import InvalidOption
+
+_TRUE = {"1", "true", "yes", "on"}
+_FALSE = {"0", "false", "no", "off", ""}
+
+
+def _default_cache() -> Path:
+    from platformdirs import user_cache_path
+
+    return user_cache_path("sightline")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of one process. Immutable: a change is a new object (`dataclasses.replace`)."""
+
+    cache: Path = field(default_factory=_default_cache)
+    """Where pulled models are kept."""
+    models: Path | None = None
+    """A folder of the user's own models, one folder each with a `card.toml`; looked at before the shipped ones."""
+    offline: bool = False
+    """Never open a socket to fetch weights or backgrounds."""
+    threads: int = 0
+    """Threads one inference may use; 0 is every core."""
+    providers: tuple[str, ...] = ("CPUExecutionProvider",)
+    """ONNX Runtime execution providers, in order. One that is absent is an error, never skipped."""
+    graph_level: str = "all"
+    """ONNX Runtime graph optimisation: `off`, `basic`, `extended` or `all`."""
+    max_bytes: int = 20 * 1024 * 1024
+    """Largest encoded picture, in bytes."""
+    max_pixels: int = 64_000_000
+    """Largest decoded picture, in pixels (at most 178,000,000)."""
+    online: bool = True
+    """Whether a question may make this process fetch pictures: by URL, or from an online background provider.
+    `sightline serve` turns it off unless told otherwise. `offline` wins over it."""
+    fetch_timeout: float = 10.0
+    """Seconds one fetched picture may take in all."""
+    gallery: Path | None = None
+    """A folder of the user's own backgrounds; without it, the embedded gallery."""
+    api_key: str | None = field(default=None, repr=False)
+    """The key that the native HTTP API asks for; none leaves it open (loopback only)."""
+    max_concurrency: int = 0
+    """Questions worked on at once; 0 is the number of cores."""
+    max_queue: int = 64
+    """Questions that may wait; one more is answered `busy`."""
+    grace_seconds: float = 20.0
+    """Seconds that requests in flight may still take after a stop was asked for."""
+
+    def __post_init__(self) -> None:
+        if self.graph_level not in ("off", "basic", "extended", "all"):
+            raise InvalidOption(f"graph_level is {self.graph_level!r}; it is one of off, basic, extended, all")
+        if not 1 <= self.max_pixels <= 178_000_000:
+            raise InvalidOption("max_pixels must lie between 1 and 178,000,000")
+        for name in ("threads", "max_concurrency", "max_queue"):
+            if getattr(self, name) < 0:
+                raise InvalidOption(f"{name} must not be negative")
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Settings from `SIGHTLINE_*` variables; an unreadable value raises `InvalidOption`."""
+        environ = os.environ if environ is None else environ
+        chosen: dict[str, Any] = {}
+        for item in fields(cls):
+            text = environ.get(f"SIGHTLINE_{item.name.upper()}")
+            if text is not None:
+                chosen[item.name] = _parse(item.name, str(item.type), text)
+        return cls(**chosen)
+
+
+def _parse(name: str, kind: str, text: str) -> Any:
+    try:
+        if kind == "bool":
+            if text.strip().lower() not in _TRUE | _FALSE:
+                raise ValueError
+            return text.strip().lower() in _TRUE
+        if kind == "int":
+            return int(text)
+        if kind == "float":
+            return float(text)
+    except ValueError:
+        raise InvalidOption(f"SIGHTLINE_{name.upper()} is {text!r}, which is not a {kind}") from None
+    if kind.startswith("Path"):
+        return Path(text).expanduser() if text else None
+    if kind.startswith("tuple"):
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    return text or None

@@ -1,0 +1,151 @@
+"""The tasks there are, the models each is made of, and how one is put together."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from sightline.architectures.face_finder import FaceFinder
+from sightline.architectures.registry import build
+from sightline.errors import InvalidOption, ModelError, SightlineError, Unavailable, UnknownTask
+from sightline.models.card import Card
+from sightline.models.pull import Progress
+from sightline.models.store import Store
+from sightline.settings import Settings
+from sightline.tasks.base import Task
+
+Part = tuple[tuple[str, ...], ...]
+"""The alternatives for one part of a task, the preferred first; each names the cards that play it together. Another
+than the first answers only where those before it are not on this machine and cannot be pulled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Where a task's class is, and who plays each part (a constructor argument) in it: the first decides."""
+
+    where: str
+    parts: dict[str, Part]
+
+    def task(self) -> type[Task[Any, Any]]:
+        """The task's class, imported now."""
+        module, _, name = self.where.partition(":")
+        found: type[Task[Any, Any]] = getattr(import_module(module), name)
+        return found
+
+
+_BLAZEFACE = ("blazeface-full", "blazeface-short")
+_HAAR = ("haar-frontal",)
+
+TASKS: dict[str, Recipe] = {
+    "faces": Recipe("sightline.tasks.faces:Faces", {"detector": (_BLAZEFACE, _HAAR)}),
+    "similarity": Recipe(
+        "sightline.tasks.similarity:Similarity",
+        {"embedder": (("dlib-face",),), "detector": (_BLAZEFACE,), "mesher": (("facemesh",),)},
+    ),
+    "background": Recipe("sightline.tasks.background:BackgroundChanger", {"segmenter": (("selfie",),)}),
+    "emotion": Recipe(
+        "sightline.tasks.emotion:Emotion", {"classifier": (("expression",),), "detector": (_BLAZEFACE, _HAAR)}
+    ),
+    "lungs": Recipe("sightline.tasks.lungs:Lungs", {"segmenter": (("lungs-bcdunet",),)}),
+}
+
+# What people call a detector, and its cards.
+_NICKNAMES = {"blazeface": _BLAZEFACE, "haar": _HAAR}
+
+
+def recipe(name: str) -> Recipe:
+    """The recipe of a task. Raises `UnknownTask` with the names that come near."""
+    if name not in TASKS:
+        near = difflib.get_close_matches(name, TASKS, n=1)
+        hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(TASKS)}"
+        raise UnknownTask(f"no task is called {name!r}{hint}")
+    return TASKS[name]
+
+
+def load(
+    name: str,
+    *,
+    model: str | None = None,
+    detector: str | None = None,
+    settings: Settings | None = None,
+    store: Store | None = None,
+    progress: Progress | None = None,
+) -> Task[Any, Any]:
+    """The task `name`, ready to be called.
+
+    `model` names the card that decides the answer and `detector` the one that finds faces (`blazeface`, `haar`, or
+    a card's name), each in place of the default. Missing weights are pulled unless the settings or the store forbid.
+
+    Raises `UnknownTask`, `UnknownModel`, `InvalidOption`, and what the store and the engines raise.
+    """
+    settings = settings or Settings.from_env()
+    store = store or Store(settings, progress)
+    plan = recipe(name)
+    chosen = {part: _choose(name, names, store) for part, names in _wanted(name, plan, model, detector).items()}
+    constructor: Callable[..., Task[Any, Any]] = plan.task()
+    return constructor(**{part: _build(cards, store, settings) for part, cards in chosen.items()}, settings=settings)
+
+
+def cards_of(name: str, store: Store) -> Iterator[Card]:
+    """The cards that answer a task by default. Raises `UnknownTask` and `UnknownModel`."""
+    for alternatives in recipe(name).parts.values():
+        yield from (store.card(card) for card in alternatives[0])
+
+
+def missing(name: str, store: Store) -> str | None:
+    """Why a task cannot answer with what is on this machine, in one line; None if it can."""
+    for part, alternatives in recipe(name).parts.items():
+        reasons = [_absent(names, store) for names in alternatives]
+        if all(reasons):
+            return f"its {part} is not here: {reasons[0]}"
+    return None
+
+
+def _absent(names: tuple[str, ...], store: Store) -> str | None:
+    """Which of the cards cannot be used with what is on this machine; None if all can."""
+    for name in names:
+        try:
+            state = store.state(store.card(name))
+        except SightlineError as error:
+            return str(error)
+        if state not in ("shipped", "ready"):
+            return f"{name} is {state}"
+    return None
+
+
+def _wanted(name: str, plan: Recipe, model: str | None, detector: str | None) -> dict[str, Part]:
+    wanted = dict(plan.parts)
+    if model is not None:
+        wanted[next(iter(wanted))] = (_NICKNAMES.get(model, (model,)),)
+    if detector is not None:
+        if "detector" not in wanted:
+            raise InvalidOption(f"{name} has no detector to choose")
+        wanted["detector"] = (_NICKNAMES.get(detector, (detector,)),)
+    return wanted
+
+
+def _choose(task: str, alternatives: Part, store: Store) -> tuple[Card, ...]:
+    """The cards of the first alternative whose weights are here or come when asked for; where none does, the
+    first one's error."""
+    failures: list[SightlineError] = []
+    for names in alternatives:
+        cards = tuple(map(store.card, names))
+        for card in cards:
+            if task not in card.tasks:
+                raise InvalidOption(f"the model {card.name} does not serve {task}; it serves {', '.join(card.tasks)}")
+        try:
+            for card in cards:
+                store.weights(card)
+        except (Unavailable, ModelError) as error:
+            failures.append(error)
+            continue
+        return cards
+    raise failures[0]
+
+
+def _build(cards: tuple[Card, ...], store: Store, settings: Settings) -> Any:
+    models = [build(card, store, settings) for card in cards]
+    return models[0] if len(models) == 1 else FaceFinder(*models)
