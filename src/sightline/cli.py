@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Annotated
 import typer
 
 from sightline import __version__
-from sightline.errors import InvalidOption, MissingInput, SightlineError
+from sightline.errors import InvalidOption, MissingInput, SightlineError, UnknownTask
 from sightline.settings import Settings
 
 app = typer.Typer(
@@ -31,7 +30,7 @@ def main() -> None:
     """Run the command; errors raised on purpose end as one line and exit 1, or 2 where the usage was wrong."""
     try:
         app()
-    except (MissingInput, InvalidOption) as error:
+    except (MissingInput, InvalidOption, UnknownTask) as error:
         _fail(error, 2)
     except SightlineError as error:
         _fail(error, 1)
@@ -41,6 +40,10 @@ def main() -> None:
         # The reader (`| head`) has seen enough; without this Python complains once more at its exit.
         sys.stderr.close()
         sys.exit(0)
+    except Exception as error:
+        if sys.flags.dev_mode:  # python -X dev -m sightline.cli ...: with the traceback
+            raise
+        _fail(SightlineError(f"unexpected error, {type(error).__name__}: {' '.join(str(error).split())[:200]}"), 1)
 
 
 def _fail(error: SightlineError, code: int) -> None:
@@ -137,15 +140,9 @@ def bench(
     as_json: Json = False,
 ) -> None:
     """Time tasks on this machine, at 1280 and 4000 pixels, cold start and memory included."""
-    from sightline.evaluation import bench as timing
+    from sightline.console import timing
 
-    rows = timing.run(task, repeat)
-    if as_json:
-        print(json.dumps(rows))
-    else:
-        from sightline.console import tables
-
-        tables.bench(rows)
+    timing.run(task, repeat, as_json)
 
 
 @app.command()

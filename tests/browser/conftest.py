@@ -1,10 +1,9 @@
 """One headless Chromium for all page tests, and a page that watches itself.
 
-`server_url` (tests/conftest.py) is the address of a real `sightline serve` process.
+`server_url` (tests/conftest.py) is the address of a real `sightline serve` process, `chromium` the browser's path.
 """
 
 import json
-import shutil
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -75,19 +74,18 @@ class Watched:
         assert not complaints, complaints
 
 
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    path = shutil.which("chromium")
-    assert path, "Chromium is needed: apt-get install chromium (`make test` does it)"
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    """One browser a file: Playwright runs an event loop in this thread as long as it lives."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         yield browser
         browser.close()
 
 
 @pytest.fixture
-def context(chromium: Browser, server_url: str) -> Iterator[BrowserContext]:
-    context = chromium.new_context(
+def context(browser: Browser, server_url: str) -> Iterator[BrowserContext]:
+    context = browser.new_context(
         viewport={"width": 1280, "height": 900}, color_scheme="light", reduced_motion="reduce"
     )
     context.grant_permissions(["clipboard-read", "clipboard-write", "camera"], origin=server_url.rstrip("/"))

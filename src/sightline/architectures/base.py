@@ -51,7 +51,9 @@ class Architecture:
             batch = batch[..., ::-1]
         elif spec.colour == "L":
             batch = np.stack([cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY) for pixels in batch])[..., None]
-        values = (batch.astype(np.float32) - np.array(spec.mean, np.float32)) * np.array(spec.scale, np.float32)
+        # One number a channel: a grey input's card may leave out mean and scale, whose defaults are for three.
+        mean, scale = (np.array(numbers[: batch.shape[-1]], np.float32) for numbers in (spec.mean, spec.scale))
+        values = (batch.astype(np.float32) - mean) * scale
         if spec.layout == "NCHW":
             values = values.transpose(0, 3, 1, 2)
         return np.ascontiguousarray(values, np.float32)

@@ -52,7 +52,7 @@ class BlazeFace(Architecture):
         height, width = pixels.shape[:2]
         shrink = min(1.0, int(self.card.options.get("longest", 2048)) / max(height, width))
         if shrink < 1:
-            pixels = resize(pixels, round(width * shrink), round(height * shrink))
+            pixels = resize(pixels, max(1, round(width * shrink)), max(1, round(height * shrink)))
             height, width = pixels.shape[:2]
         if not side or max(height, width) <= side:
             return []

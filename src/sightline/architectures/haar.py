@@ -22,7 +22,8 @@ class Haar(Architecture):
         grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
         shrink = min(1.0, float(options["longest"]) / max(grey.shape))
         if shrink < 1:
-            grey = cv2.resize(grey, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+            size = max(1, round(grey.shape[1] * shrink)), max(1, round(grey.shape[0] * shrink))
+            grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
         grey = cv2.equalizeHist(grey)
         smallest = max(24.0, float(options["smallest"]) * min(grey.shape))
         parameters = np.array([options["step"], options["neighbours"], smallest], np.float64)

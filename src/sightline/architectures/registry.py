@@ -23,14 +23,20 @@ ARCHITECTURES = {
 }
 
 
-def build(card: Card, store: Store, settings: Settings) -> Any:
-    """The card's architecture on an open engine; weights are pulled first where the store may.
-
-    Raises `InvalidCard` for an architecture nobody knows, and what `Store.weights` and `open_engine` raise.
-    """
+def architecture(card: Card) -> type[Any]:
+    """The class of the card's architecture. Raises `InvalidCard` for one that nobody knows."""
     if card.architecture not in ARCHITECTURES:
         near = difflib.get_close_matches(card.architecture, ARCHITECTURES, n=1)
         hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(ARCHITECTURES)}"
         raise InvalidCard(f"{card.name} names the architecture {card.architecture!r}, which nobody knows{hint}")
     module, _, name = ARCHITECTURES[card.architecture].partition(":")
-    return getattr(import_module(module), name)(card, open_engine(card.engine, store.weights(card), settings))
+    found: type[Any] = getattr(import_module(module), name)
+    return found
+
+
+def build(card: Card, store: Store, settings: Settings) -> Any:
+    """The card's architecture on an open engine; weights are pulled first where the store may.
+
+    Raises `InvalidCard` for an architecture nobody knows, and what `Store.weights` and `open_engine` raise.
+    """
+    return architecture(card)(card, open_engine(card.engine, store.weights(card), settings))

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sightline.console.progress import download_bar
-from sightline.errors import SightlineError
+from sightline.errors import SightlineError, UnknownModel
 from sightline.models.card import Card
 from sightline.models.store import Store
 from sightline.settings import Settings
@@ -30,7 +30,9 @@ def show_all(as_json: bool) -> None:
     if as_json:
         print(json.dumps({"models": [_members(card, store) for card in cards]}))
         return
-    table = Table("model", "version", "tasks", "licence", "size", "weights", box=None, pad_edge=False)
+    table = Table("model", "version", "tasks", box=None, pad_edge=False)
+    for heading in ("licence", "size", "weights"):
+        table.add_column(heading, overflow="fold")
     for card in cards:
         size = f"{card.size / 1e6:.1f} MB"
         table.add_row(card.name, card.version, ", ".join(card.tasks), card.licence.spdx, size, _SAID[store.state(card)])
@@ -91,6 +93,8 @@ def pull_cards(names: tuple[str, ...], settings: Settings, *, strict: bool) -> l
             except SightlineError as error:
                 if strict:
                     raise
+                if isinstance(error, UnknownModel):
+                    continue  # a task without a model yet: nothing to pull
                 print(f"sightline: {name}: {error} [{error.code}]", file=sys.stderr)
     return list(done.values())
 

@@ -13,12 +13,11 @@ from typing import Any, cast
 from rich.console import Console
 from rich.progress import Progress as Bar
 
-from sightline.console.progress import download_bar
+from sightline.console.loading import load_task
 from sightline.errors import InvalidOption
 from sightline.evaluation import emotion, faces, masks, similarity
 from sightline.evaluation.base import Progress
 from sightline.settings import Settings
-from sightline.tasks import registry
 from sightline.tasks.base import Task
 from sightline.tasks.emotion import Emotion
 from sightline.tasks.faces import Faces
@@ -39,8 +38,7 @@ def run(
     workers = os.cpu_count() or 1
     # Every core works on a picture of its own: one thread an inference.
     settings = replace(Settings.from_env(), threads=1)
-    with download_bar() as pulled:
-        task = registry.load(name, model=model, detector=detector, settings=settings, progress=pulled)
+    task = load_task(name, model, detector, settings)
     started = time.perf_counter()
     with Bar(console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
         row = bar.add_task(f"evaluate {name}")

@@ -10,8 +10,8 @@ from typing import Any
 
 from PIL import Image
 
-from sightline.console.progress import download_bar
-from sightline.errors import InvalidImage, InvalidOption, MissingInput, NoFace, SightlineError
+from sightline.console.loading import load_task
+from sightline.errors import InvalidImage, InvalidOption, MissingInput, NoFace, Unavailable
 from sightline.images.encode import encode
 from sightline.settings import Settings
 from sightline.tasks import registry
@@ -43,8 +43,7 @@ def run(
     groups = [images] if len(wanted) > 1 else [[image] for image in images]
     if out is not None and len(groups) > 1 and out.suffix.lower() in _SUFFIXES:
         raise InvalidOption(f"--out {out} is one file, and there are {len(groups)} answers: name a folder")
-    with download_bar() as progress:
-        task = registry.load(name, model=model, detector=detector, settings=Settings.from_env(), progress=progress)
+    task = load_task(name, model, detector, Settings.from_env())
     extra = {key: str(value) if isinstance(value, Path) else value for key, value in options.items()}
     good = True
     for group in groups:
@@ -89,7 +88,7 @@ def _save(image: Image.Image, place: Path) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(encode(image, _SUFFIXES[place.suffix.lower()]))
     except OSError as error:
-        raise SightlineError(f"cannot write {place}: {error.strerror}") from None
+        raise Unavailable(f"cannot write {place}: {error.strerror}") from None
 
 
 def _summary(name: str, group: list[str], members: dict[str, Any]) -> Iterable[str]:

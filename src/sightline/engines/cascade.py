@@ -33,9 +33,16 @@ class CascadeEngine:
         check_inputs(self.inputs, arrays)
         grey, (step, neighbours, smallest) = arrays
         side = int(smallest)
-        boxes, _, scores = self._classifier().detectMultiScale3(
-            grey, scaleFactor=float(step), minNeighbors=int(neighbours), minSize=(side, side), outputRejectLevels=True
-        )
+        try:
+            boxes, _, scores = self._classifier().detectMultiScale3(
+                grey,
+                scaleFactor=float(step),
+                minNeighbors=int(neighbours),
+                minSize=(side, side),
+                outputRejectLevels=True,
+            )
+        except cv2.error as error:
+            raise EngineError(f"OpenCV failed: {' '.join(str(error).split())[:200]}") from None
         return (
             np.asarray(boxes, np.float32).reshape(-1, 4),
             np.asarray(scores, np.float32).reshape(-1),
@@ -44,8 +51,11 @@ class CascadeEngine:
     def _classifier(self) -> cv2.CascadeClassifier:
         classifier = getattr(self._local, "classifier", None)
         if classifier is None:
-            classifier = cv2.CascadeClassifier(str(self._path))
-            if classifier.empty():
+            try:
+                classifier = cv2.CascadeClassifier(str(self._path))
+            except (cv2.error, SystemError):  # a file that is no XML
+                classifier = None
+            if classifier is None or classifier.empty():
                 raise EngineError(f"OpenCV cannot load the cascade {self._path.name}")
             self._local.classifier = classifier
         return classifier

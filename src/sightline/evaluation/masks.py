@@ -43,8 +43,12 @@ def evaluate(task: Task[Any, Any], data: Path, workers: int, progress: Progress 
         if isinstance(answer, SightlineError):
             reasons[path.name] = answer.code
             continue
-        with Image.open(truth[path]) as image:
-            wanted = np.asarray(image.convert("L")) >= 128
+        try:
+            with Image.open(truth[path]) as image:
+                wanted = np.asarray(image.convert("L")) >= 128
+        except (OSError, SyntaxError, ValueError):
+            reasons[path.name] = "its mask cannot be read"
+            continue
         got = answer >= 128
         if got.shape != wanted.shape:
             reasons[path.name] = "the mask has another size than the picture"

@@ -34,6 +34,8 @@ def read_pairs(path: Path) -> Pairs:
         folds, count = map(int, lines[0].split())
     except (OSError, ValueError, IndexError) as error:
         raise InvalidOption(f"{path} is not an LFW pairs file: {error}") from None
+    if folds < 2 or count < 1:
+        raise InvalidOption(f"{path} announces {folds} folds of {count} pairs; two folds of one pair are the least")
     names: list[tuple[str, str]] = []
     same: list[bool] = []
     for number, line in enumerate(lines[1:], 2):
@@ -121,14 +123,20 @@ def figures(distances: Floats, pairs: Pairs, card_threshold: float) -> dict[str,
 
 
 def best_threshold(distances: Floats, same: npt.NDArray[np.bool_]) -> float:
-    """The threshold with the most right answers, the middle of the gap where it lies."""
+    """The threshold with the most right answers (a pair is one person below it), the middle of the gap where it
+    lies. Pairs at an infinite distance are never one person."""
     order = np.argsort(distances, kind="stable")
     ordered, truth = distances[order], same[order]
     right = np.concatenate([[0], np.cumsum(np.where(truth, 1, -1))])
-    index = int(np.argmax(right))
-    low = ordered[max(index - 1, 0)]
-    high = ordered[min(index, len(ordered) - 1)]
-    return float(low if not np.isfinite(high) else (low + high) / 2)
+    # Between equal distances lies no threshold, and above infinity neither.
+    apart = np.concatenate([[True], ordered[1:] > ordered[:-1], [np.isfinite(ordered[-1])]])
+    index = int(np.argmax(np.where(apart, right, -len(right))))
+    if index == 0:
+        return float(ordered[0])
+    low = ordered[index - 1]
+    high = ordered[index] if index < len(ordered) else np.inf
+    above = np.nextafter(low, np.inf)
+    return float(max((low + high) / 2, above) if np.isfinite(high) else above)
 
 
 def auc(distances: Floats, same: npt.NDArray[np.bool_]) -> float:

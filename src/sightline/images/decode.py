@@ -152,6 +152,7 @@ def _from_array(array: npt.NDArray[np.uint8], max_pixels: int) -> Picture:
 def _from_pil(image: Image.Image, max_pixels: int) -> Picture:
     _check_pixels(image.size, max_pixels)
     try:
+        image.load()  # a TIFF turns itself upright here: its orientation counts only afterwards
         return Picture.of(_to_rgb(image, _orientation(image)))
     except InvalidImage:
         raise
@@ -191,7 +192,10 @@ def _to_rgb(image: Image.Image, orientation: int) -> Pixels:
         return np.array(image)
     if image.mode.startswith("I"):
         # 16-bit grey, or 32-bit integers holding 16-bit grey. The high byte is what a decoder of 16-bit RGB keeps.
-        grey = np.clip(np.asarray(image).astype(np.int64) >> 8, 0, 255).astype(np.uint8)
+        values = np.asarray(image).astype(np.int64)
+        grey = np.clip(values >> 8, 0, 255).astype(np.uint8)
+        if isinstance(image.info.get("transparency"), int):  # PNG's tRNS: this one value is see-through
+            grey[values == image.info["transparency"]] = 255
         return np.repeat(grey[..., None], 3, axis=2)
     if image.mode == "F":
         raise UnsupportedFormat("pictures of floating-point numbers have no defined brightness and are not supported")

@@ -69,7 +69,8 @@ class Sketch:
         left, top, right, bottom = self._pen.textbbox((0, 0), text, font=font)
         width, height = right - left + 2 * pad, bottom - top + 2 * pad
         x = min(max(0.0, x), max(0.0, self.image.width - width))
-        y = y - height if y - height >= 0 else min(y, max(0.0, self.image.height - height))
+        y = y - height if y - height >= 0 else y
+        y = min(max(0.0, y), max(0.0, self.image.height - height))
         self._pen.rounded_rectangle((x, y, x + width, y + height), pad, fill=colour, outline=_INK)
         ink = _INK if 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2] > 110 else _PAPER
         self._pen.text((x + pad - left, y + pad - top), text, font=font, fill=ink)

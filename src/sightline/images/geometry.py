@@ -135,11 +135,13 @@ def letterbox(pixels: Pixels, width: int, height: int, pad: int = 0) -> tuple[Pi
 
 
 def resize(pixels: Pixels, width: int, height: int) -> Pixels:
-    """Resize without aliasing when shrinking (area average) and smoothly when growing (bilinear)."""
-    shrinks = width < pixels.shape[1]
-    return np.asarray(
-        cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR), np.uint8
-    )
+    """Resize without aliasing along an axis that shrinks (area average), smoothly along one that grows (bilinear)."""
+    # OpenCV averages areas only where both axes shrink: what shrinks goes first, what grows after it.
+    shrunk = min(width, pixels.shape[1]), min(height, pixels.shape[0])
+    out = cv2.resize(pixels, shrunk, interpolation=cv2.INTER_AREA)
+    if shrunk != (width, height):
+        out = cv2.resize(out, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(out, np.uint8)
 
 
 def tiles(width: int, height: int, side: int, overlap: float) -> Iterator[tuple[int, int, int, int]]:
@@ -149,8 +151,10 @@ def tiles(width: int, height: int, side: int, overlap: float) -> Iterator[tuple[
     def starts(extent: int) -> list[int]:
         if extent <= side:
             return [0]
-        count = math.ceil((extent - side * overlap) / (side * (1 - overlap)))
-        return [round(index * (extent - side) / (count - 1)) for index in range(max(count, 2))]
+        # Whole pixels: rounding the starts must not open a step that is too wide.
+        step = max(1, math.floor(side * (1 - overlap) + 1e-9))
+        count = math.ceil((extent - side) / step)
+        return [round(index * (extent - side) / count) for index in range(count + 1)]
 
     for top in starts(height):
         for left in starts(width):

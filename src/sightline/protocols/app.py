@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import resources
@@ -37,6 +38,7 @@ _WEB = Path(str(resources.files("sightline"))) / "web"
 # fastapi-offline carries the files of Swagger UI 5, so that /docs asks no other address.
 _SWAGGER = Path(fastapi_offline.__file__).parent / "static"
 _CODES = {404: "not_found", 405: "method_not_allowed"}
+_ASKS_TASK = re.compile(r"/v1/[^/]+")
 _HTML = "text/html"
 
 
@@ -59,6 +61,9 @@ def create_app(runtime: Runtime, names: tuple[str, ...] = ()) -> FastAPI:
         title="Sightline",
         version=sightline.__version__,
         summary="A photo in, a typed answer out.",
+        license_info={"name": "Apache License 2.0", "identifier": "Apache-2.0"},
+        openapi_tags=openapi.TAGS,
+        generate_unique_id_function=lambda route: route.name,
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
@@ -69,7 +74,7 @@ def create_app(runtime: Runtime, names: tuple[str, ...] = ()) -> FastAPI:
     app.include_router(Classic(native).router())
     _add_health(app, runtime, metrics)
     _add_pages(app)
-    _add_errors(app)
+    _add_errors(app, runtime)
     _describe(app)
     # Three pictures in base64 and some room for the rest.
     app.add_middleware(Gate, max_body=3 * (runtime.settings.max_bytes * 4 // 3) + 65536, metrics=metrics)
@@ -129,7 +134,7 @@ def _add_pages(app: FastAPI) -> None:
     app.mount("/web", StaticFiles(directory=_WEB), name="web")
 
 
-def _add_errors(app: FastAPI) -> None:
+def _add_errors(app: FastAPI, runtime: Runtime) -> None:
     def reply(request: Request, status: int, code: str, message: str, headers: Any = None) -> Response:
         return JSONResponse(body(code, message, request.state.request_id), status, headers=headers)
 
@@ -143,18 +148,13 @@ def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
-        headers = getattr(error, "headers", None)
-        message = (
-            f"{request.method} {request.url.path} is not here" if status == 404 else str(getattr(error, "detail", ""))
-        )
-        return reply(request, status, _CODES.get(status, "invalid_request"), message, headers)
-
-    @app.exception_handler(Exception)
-    async def unknown(request: Request, error: Exception) -> Response:
-        log.exception("unexpected error, request id %s", request.state.request_id, exc_info=error)
-        return reply(
-            request, 500, "internal_error", "an unexpected error; the server's log has it under this request id"
-        )
+        path = request.url.path
+        if status == 404 and _ASKS_TASK.fullmatch(path):
+            there = ", ".join(runtime.tasks) or "none yet"
+            return reply(request, 404, "unknown_task", f"there is no task at {path}; served here: {there}")
+        said = {404: f"{request.method} {path} is not here", 405: f"{path} does not take {request.method}"}
+        message = said.get(status) or str(getattr(error, "detail", ""))
+        return reply(request, status, _CODES.get(status, "invalid_request"), message, getattr(error, "headers", None))
 
 
 def _describe(app: FastAPI) -> None:

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from sightline.errors import NotFound
 from sightline.protocols import openapi
 from sightline.protocols.access import check_key
-from sightline.protocols.native import JSON, Native
+from sightline.protocols.native import JSON, Native, wanted_type
 from sightline.protocols.pictures import Wire, read_request
 from sightline.tasks import schema
 from sightline.tasks.question import question_fields
@@ -38,7 +38,7 @@ class Classic:
             "/face-bokeh/{query}",
             self.face_bokeh,
             methods=["POST"],
-            **_upload("People before a new background.", "query"),
+            **_upload("People before a new background.", _QUERY),
         )
         router.add_api_route("/predict", self.predict, methods=["POST"], **_PREDICT)
         router.add_api_route("/test", self.test, methods=["GET"], **_TEST)
@@ -50,12 +50,13 @@ class Classic:
         task = self.native.runtime.task("emotion")
         return await self.native.respond(task, await read_request(request, {"file": "image"}), _PNG)
 
-    async def face_bokeh(self, request: Request, query: str) -> Response:
+    async def face_bokeh(self, request: Request) -> Response:
         """The picture with a background found for the query, PNG."""
         check_key(request, self.native.runtime.settings.api_key)
         task = self.native.runtime.task("background")
         wire = await read_request(request, {"file": "image"})
-        return await self.native.respond(task, Wire(wire.pictures, {**wire.options, "query": query}), _PNG)
+        options = {**wire.options, "query": request.path_params["query"]}
+        return await self.native.respond(task, Wire(wire.pictures, options), _PNG)
 
     async def predict(self, request: Request) -> Response:
         """The one task served; `similarity` wherever the three pictures carry their classic names."""
@@ -68,7 +69,8 @@ class Classic:
             raise NotFound("several tasks are served here: ask at /v1/{task}")
         task = served["similarity"]
         names = {picture.name: picture.name for picture in question_fields(task.Question).pictures} | _THREE
-        return await self.native.respond(task, await read_request(request, names), JSON, _add_result)
+        media_type = wanted_type(request, task)
+        return await self.native.respond(task, await read_request(request, names), media_type, _add_result)
 
     async def test(self, request: Request) -> Response:
         """Whether the one task served is ready."""
@@ -82,24 +84,32 @@ def _add_result(members: dict[str, Any]) -> dict[str, Any]:
     return {**members, "Result": _SAID[members["more_similar"]]}
 
 
-def _upload(summary: str, *path: str) -> dict[str, Any]:
-    body = schema.members(file={"type": "string", "format": "binary"})
+def _upload(summary: str, *parameters: dict[str, Any]) -> dict[str, Any]:
+    body = schema.members(file=_FILE)
+    drawn = openapi.answer(summary, {_PNG: {"schema": _FILE}})
     return {
         "summary": summary,
         "tags": ["classic"],
         "response_model": None,
         "openapi_extra": {
             "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": body}}},
-            "responses": {
-                "200": {"description": summary, "content": {_PNG: {"schema": {"type": "string", "format": "binary"}}}},
-                **openapi.errors(400, 401, 404, 413, 415, 500, 502, 503),
-            },
+            "responses": {"200": drawn, **openapi.errors(400, 401, 403, 404, 413, 415, 500, 502, 503)},
             "security": openapi.SECURITY,
+            **({"parameters": list(parameters)} if parameters else {}),
         },
     }
 
 
-_FILES: dict[str, Any] = {name: {"type": "string", "format": "binary"} for name in _THREE}
+_FILE = {"type": "string", "format": "binary"}
+_FILES: dict[str, Any] = dict.fromkeys(_THREE, _FILE)
+_QUERY = {
+    "name": "query",
+    "in": "path",
+    "required": True,
+    "description": "Search words for the new background.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 1000},
+    "example": "sunset",
+}
 _PREDICT: dict[str, Any] = {
     "summary": "The one task served, or `similarity` by its classic names.",
     "tags": ["classic"],
@@ -110,7 +120,7 @@ _PREDICT: dict[str, Any] = {
             "content": {"multipart/form-data": {"schema": {"type": "object", "properties": _FILES}}},
         },
         "responses": {
-            "200": {"description": "The answer.", "content": {JSON: {"schema": {"type": "object"}}}},
+            "200": openapi.answer("The answer.", {JSON: {"schema": {"type": "object"}}, _PNG: {"schema": _FILE}}),
             **openapi.errors(400, 401, 403, 404, 406, 413, 415, 422, 500, 502, 503),
         },
         "security": openapi.SECURITY,

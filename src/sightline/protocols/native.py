@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sightline.errors import SightlineError
+from sightline.errors import InvalidOption, SightlineError
 from sightline.images.encode import MEDIA_TYPES, encode
 from sightline.protocols import openapi
 from sightline.protocols.accept import negotiate
@@ -57,10 +57,7 @@ class Native:
         """Answer one request of the native protocol."""
         check_key(request, self.runtime.settings.api_key)
         task = self.runtime.task(name)
-        offers = (*_FORMATS, JSON) if task.answers_picture else (JSON, *_FORMATS)
-        media_type = negotiate(request.headers.get("accept"), offers)
-        if media_type is None:
-            raise NotAcceptable(f"{name} answers {', '.join(offers)}")
+        media_type = wanted_type(request, task)
         names = {picture.name: picture.name for picture in question_fields(task.Question).pictures}
         return await self.respond(task, await read_request(request, names), media_type)
 
@@ -73,6 +70,8 @@ class Native:
     ) -> Response:
         """Answer a question that has been read from the wire, as JSON (its members passed through `extend`) or
         as a drawn picture."""
+        if wire.typed:
+            _check_types(task, wire.options)
         pictures = dict(wire.pictures)
         if any(not isinstance(picture, bytes) for picture in pictures.values()):
             fetched = await self.runtime.run(lambda: fetch(wire, self.runtime.settings))
@@ -126,6 +125,22 @@ class Native:
             "options": [openapi.option_members(option) for option in fields.options],
             "models": [identity.to_dict() for identity in served.identities] if served else [],
         }
+
+
+def _check_types(task: Task[Any, Any], options: Mapping[str, Any]) -> None:
+    """Text stands for a number or a truth value in a form, not in JSON. Raises `InvalidOption`."""
+    for option in question_fields(task.Question).options:
+        if option.kind is not str and isinstance(options.get(option.name), str):
+            raise InvalidOption(f"{option.name} is text, which is not a {option.json_type}")
+
+
+def wanted_type(request: Request, task: Task[Any, Any]) -> str:
+    """The media type that the request's `Accept` likes best of those a task answers. Raises `NotAcceptable`."""
+    offers = (*_FORMATS, JSON) if task.answers_picture else (JSON, *_FORMATS)
+    media_type = negotiate(request.headers.get("accept"), offers)
+    if media_type is None:
+        raise NotAcceptable(f"{task.name} answers {', '.join(offers)}")
+    return media_type
 
 
 def _headers(answer: Answer, media_type: str) -> Mapping[str, str]:

@@ -4,13 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
+from sightline.serving.errors import STATUS, body
 from sightline.tasks import schema
 from sightline.tasks.base import Task
-from sightline.tasks.question import OptionField, question_fields
+from sightline.tasks.question import OptionField, PictureField, question_fields
 
 _ERROR = schema.members(
-    error=schema.members(code=schema.STRING, message=schema.STRING, request_id=schema.STRING),
+    error=schema.members(
+        code={"type": "string", "enum": list(STATUS)}, message=schema.STRING, request_id=schema.STRING
+    ),
 )
+TAGS = [
+    {"name": "tasks", "description": "Ask a question about pictures."},
+    {"name": "about", "description": "What this server serves, and how it does."},
+    {"name": "classic", "description": "The routes of older systems, so that their clients need no change."},
+]
+_HEADERS: dict[str, Any] = {
+    "X-Request-Id": {
+        "description": "The request's own id, or the one it was given; the server's log has it.",
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
+    }
+}
 _REASONS = {
     400: "The request can be repaired: a damaged picture, a missing one, a wrong option.",
     401: "The API key is missing or wrong.",
@@ -38,8 +52,22 @@ _PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd8
 
 def errors(*statuses: int) -> dict[str, Any]:
     """The `responses` of these error statuses."""
-    content = {"application/json": {"schema": _ERROR}}
-    return {str(status): {"description": _REASONS[status], "content": content} for status in statuses}
+    return {str(status): _error(status) for status in statuses}
+
+
+def _error(status: int) -> dict[str, Any]:
+    codes = [code for code in STATUS if STATUS[code] == status]
+    examples = {code: {"value": body(code, "What is wrong, in one line.", "0123456789abcdef")} for code in codes}
+    return {
+        "description": _REASONS[status],
+        "headers": _HEADERS,
+        "content": {"application/json": {"schema": _ERROR, "examples": examples}},
+    }
+
+
+def answer(description: str, content: dict[str, Any]) -> dict[str, Any]:
+    """The response of a good answer."""
+    return {"description": description, "headers": _HEADERS, "content": content}
 
 
 def option_members(option: OptionField) -> dict[str, Any]:
@@ -74,18 +102,19 @@ def operation(task: type[Task[Any, Any]]) -> dict[str, Any]:
     required = [picture.name for picture in fields.pictures if picture.required]
     options = {option.name: _option(option) for option in fields.options}
     files = {p.name: {"type": "string", "format": "binary", "description": p.help} for p in fields.pictures}
-    pictures = {p.name: {**_PICTURE, "title": p.help} for p in fields.pictures}
+    pictures = {p.name: _picture(p) for p in fields.pictures}
+    typed = {name: _nullable(described) for name, described in options.items()}
     example: dict[str, Any] = {name: {"bytes": _PIXEL} for name in required}
     example |= {option.name: option.example for option in fields.options if option.example is not None}
     forms = {
         "multipart/form-data": {"schema": _object({**files, **options}, required)},
-        "application/json": {"schema": _object({**pictures, **options}, required), "example": example},
+        "application/json": {"schema": _object({**pictures, **typed}, required), "example": example},
     }
     drawn = {"schema": {"type": "string", "format": "binary"}}
-    answers = {
-        "description": "The answer; a drawn picture where `Accept` asks for one.",
-        "content": {"application/json": {"schema": answer_schema(task)}, "image/png": drawn, "image/jpeg": drawn},
-    }
+    answers = answer(
+        "The answer; a drawn picture where `Accept` asks for one.",
+        {"application/json": {"schema": answer_schema(task)}, "image/png": drawn, "image/jpeg": drawn},
+    )
     return {
         "summary": task.summary,
         "tags": ["tasks"],
@@ -102,6 +131,17 @@ def _object(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
+def _picture(picture: PictureField) -> dict[str, Any]:
+    said = {"title": picture.help}
+    return {**_PICTURE, **said} if picture.required else {**schema.maybe(_PICTURE), **said}
+
+
+def _nullable(option: dict[str, Any]) -> dict[str, Any]:
+    """An option in JSON, where null says that it is not given."""
+    choices = {"enum": [*option["enum"], None]} if "enum" in option else {}
+    return {**option, "type": [option["type"], "null"], **choices}
+
+
 def _option(option: OptionField) -> dict[str, Any]:
     described: dict[str, Any] = {"type": option.json_type, "description": option.help}
     if option.kind is str:
@@ -113,6 +153,8 @@ def _option(option: OptionField) -> dict[str, Any]:
             described[key] = value
     if option.default is not None:
         described["default"] = option.default
+    if option.example is not None:
+        described["example"] = option.example
     return described
 
 
@@ -123,9 +165,9 @@ SCHEMES = {
 }
 
 
-def described(summary: str, answer: schema.Schema, *statuses: int, tag: str = "about") -> dict[str, Any]:
+def described(summary: str, members: schema.Schema, *statuses: int, tag: str = "about") -> dict[str, Any]:
     """The keyword arguments of a route without a body that answers this JSON."""
-    good = {"description": summary, "content": {"application/json": {"schema": answer}}}
+    good = answer(summary, {"application/json": {"schema": members}})
     extra = {"responses": {"200": good, **errors(*statuses)}, "security": SECURITY if 401 in statuses else [{}]}
     return {"summary": summary, "tags": [tag], "response_model": None, "openapi_extra": extra}
 

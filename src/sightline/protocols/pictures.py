@@ -21,10 +21,12 @@ from sightline.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """What a request carried: pictures as bytes or as references still to be fetched, and options."""
+    """What a request carried: pictures as bytes or as references still to be fetched, and options; `typed` where
+    these have JSON's types, and are not the text of a form."""
 
     pictures: dict[str, bytes | dict[str, Any]] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
+    typed: bool = False
 
 
 async def read_request(request: Request, names: Mapping[str, str]) -> Wire:
@@ -49,6 +51,8 @@ async def _read_form(request: Request, names: Mapping[str, str]) -> Wire:
         raise InvalidRequest(f"the multipart body cannot be read: {error.detail}") from None
     try:
         for name, value in form.multi_items():
+            if value == "" or (isinstance(value, UploadFile) and not value.filename and value.size == 0):
+                continue  # a form sends its empty fields too
             if name in names:
                 if names[name] in wire.pictures:
                     raise InvalidOption(f"the picture {names[name]!r} was given twice")
@@ -57,7 +61,7 @@ async def _read_form(request: Request, names: Mapping[str, str]) -> Wire:
                 wire.pictures[names[name]] = await value.read()
             elif isinstance(value, UploadFile):
                 raise InvalidOption(f"there is no picture {name!r}; there are: {', '.join(sorted(set(names)))}")
-            elif value != "":  # a form sends its empty fields too
+            else:
                 wire.options[name] = value
     finally:
         await form.close()
@@ -71,7 +75,7 @@ def _read_json(content: bytes, names: Mapping[str, str]) -> Wire:
         raise InvalidRequest("the body is not JSON") from None
     if not isinstance(members, dict):
         raise InvalidRequest("the body is not a JSON object")
-    wire = Wire()
+    wire = Wire(typed=True)
     for name, value in members.items():
         if name not in names:
             wire.options[name] = value

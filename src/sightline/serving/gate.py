@@ -7,9 +7,9 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Callable
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sightline.serving.errors import STATUS, body
@@ -48,7 +48,9 @@ class Gate:
         given = headers.get("x-request-id", "")
         request_id = given if _PLAIN_ID.fullmatch(given) else uuid.uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
-        status = 0
+        method, status = scope["method"], 0
+        if method == "HEAD":  # RFC 9110, section 9.3.2: what GET answers; the server leaves the content out
+            scope = {**scope, "method": "GET"}
 
         async def reply(message: Message) -> None:
             nonlocal status
@@ -64,10 +66,20 @@ class Gate:
             await self._app(scope, self._counted(receive), reply)
         except _TooLarge:
             if not status:
-                await self._refuse(reply, request_id)
+                text = f"the request has more than the {self._max_body:,} bytes that are accepted"
+                await _error(reply, "image_too_large", text, request_id)
+        except ClientDisconnect:
+            pass
+        except Exception:
+            # Here and not in an exception handler: those of Starlette for any error answer outside of this gate.
+            log.exception("unexpected error, request id %s", request_id)
+            if status:
+                raise  # the reply has begun: all that is left is to break the connection
+            text = "an unexpected error; the server's log has it under this request id"
+            await _error(reply, "internal_error", text, request_id)
         finally:
             # A client that went away before the first byte of the reply is logged as nginx does.
-            self._record(scope, status or 499, request_id, headers, started)
+            self._record(scope, method, status or 499, request_id, headers, started)
 
     def _counted(self, receive: Receive) -> Receive:
         seen = 0
@@ -82,14 +94,6 @@ class Gate:
 
         return counted
 
-    async def _refuse(self, send: Callable[[Message], object], request_id: str) -> None:
-        text = f"the request has more than the {self._max_body:,} bytes that are accepted"
-        content = json.dumps(body("image_too_large", text, request_id)).encode()
-        # The rest of the body is not read, so the connection cannot be used again.
-        headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
-        await send({"type": "http.response.start", "status": STATUS["image_too_large"], "headers": headers})  # type: ignore[misc]
-        await send({"type": "http.response.body", "body": content})  # type: ignore[misc]
-
     def _add_headers(self, headers: MutableHeaders, path: str, request_id: str) -> None:
         headers["X-Request-Id"] = request_id
         headers["X-Content-Type-Options"] = "nosniff"
@@ -98,16 +102,27 @@ class Gate:
         headers.setdefault("Cache-Control", "no-store")
         headers["Content-Security-Policy"] = _DOCS_POLICY if path.startswith("/docs") else _POLICY
 
-    def _record(self, scope: Scope, status: int, request_id: str, headers: Headers, started: float) -> None:
+    def _record(
+        self, scope: Scope, method: str, status: int, request_id: str, headers: Headers, started: float
+    ) -> None:
         seconds = time.perf_counter() - started
         route = getattr(scope.get("route"), "path", "unmatched")
         self._metrics.request(route, status, seconds)
         log.info(
             "%s %s %d %.1f ms %s bytes id=%s",
-            scope["method"],
+            method,
             route,
             status,
             seconds * 1000,
             headers.get("content-length", "?"),
             request_id,
         )
+
+
+async def _error(send: Send, code: str, message: str, request_id: str) -> None:
+    content = json.dumps(body(code, message, request_id)).encode()
+    # The connection is not closed while the rest of a body is still on its way: the reset that follows would
+    # take this reply with it. The server discards that rest.
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
+    await send({"type": "http.response.start", "status": STATUS[code], "headers": headers})
+    await send({"type": "http.response.body", "body": content})

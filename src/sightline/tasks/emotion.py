@@ -90,7 +90,7 @@ class Emotion(Task[EmotionQuestion, EmotionAnswer]):
     summary = "Find every face and say which of seven emotions it expresses."
     Question = EmotionQuestion
     Answer = EmotionAnswer
-    enough = 2048
+    enough = 2000
 
     def __init__(self, classifier: FaceClassifier, detector: FaceDetector, settings: Settings) -> None:
         super().__init__((classifier, detector), settings)
@@ -101,9 +101,10 @@ class Emotion(Task[EmotionQuestion, EmotionAnswer]):
 
     def answer(self, question: EmotionQuestion) -> EmotionAnswer:
         picture = question.image
-        found = [face for face in self.detector.detect(picture.pixels) if face.confidence >= question.confidence]
-        scores = self._scores([self.crop(picture.pixels, face) for face in found])
-        faces = tuple(Expression(Face.of(face, picture), row) for face, row in zip(found, scores, strict=True))
+        both = ((found, Face.of(found, picture)) for found in self.detector.detect(picture.pixels))
+        kept = [(found, face) for found, face in both if face.confidence >= question.confidence and face.box.area > 0]
+        scores = self._scores([self.crop(picture.pixels, found) for found, _ in kept])
+        faces = tuple(Expression(face, row) for (_, face), row in zip(kept, scores, strict=True))
         return EmotionAnswer(faces=faces, frame=Frame.of(picture))
 
     def crop(self, pixels: Pixels, face: FaceFound) -> Pixels:

@@ -65,17 +65,17 @@ class OptionField:
         """`value` (typed, or text from a form or a command line) as this option's type, within its bounds."""
         parsed = self._convert(value)
         if self.choices and parsed not in self.choices:
-            raise InvalidOption(f"{self.name} is {value!r}; it is one of {', '.join(self.choices)}")
+            raise InvalidOption(f"{self.name} is {_shown(value)}; it is one of {', '.join(self.choices)}")
         low = self.minimum is not None and parsed < self.minimum
         high = self.maximum is not None and parsed > self.maximum
         if low or high or parsed != parsed:
-            raise InvalidOption(f"{self.name} is {value!r}; it lies between {self.minimum} and {self.maximum}")
+            raise InvalidOption(f"{self.name} is {_shown(value)}; it lies between {self.minimum} and {self.maximum}")
         if isinstance(parsed, str) and len(parsed) > 1000:
             raise InvalidOption(f"{self.name} has {len(parsed)} characters; at most 1000 are accepted")
         return parsed
 
     def _convert(self, value: Any) -> Any:
-        wrong = InvalidOption(f"{self.name} is {value!r}, which is not a {self.json_type}")
+        wrong = InvalidOption(f"{self.name} is {_shown(value)}, which is not a {self.json_type}")
         if self.kind is bool:
             if isinstance(value, bool):
                 return value
@@ -94,6 +94,15 @@ class OptionField:
             return self.kind(value)
         except (ValueError, OverflowError):
             raise wrong from None
+
+
+def _shown(value: Any) -> str:
+    """A value from outside, short enough for a message."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python refuses to write out whole numbers of thousands of digits
+        return "a number of thousands of digits"
+    return text if len(text) <= 60 else f"{text[:60]}..."
 
 
 @dataclass(frozen=True, slots=True)

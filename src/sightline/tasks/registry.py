@@ -9,8 +9,8 @@ from importlib import import_module
 from typing import Any
 
 from sightline.architectures.face_finder import FaceFinder
-from sightline.architectures.registry import build
-from sightline.errors import InvalidOption, ModelError, SightlineError, Unavailable, UnknownTask
+from sightline.architectures.registry import architecture, build
+from sightline.errors import InvalidOption, ModelError, SightlineError, Unavailable, UnknownModel, UnknownTask
 from sightline.models.card import Card
 from sightline.models.pull import Progress
 from sightline.models.store import Store
@@ -52,6 +52,15 @@ TASKS: dict[str, Recipe] = {
     "lungs": Recipe("sightline.tasks.lungs:Lungs", {"segmenter": (("lungs-bcdunet",),)}),
 }
 
+# What plays a part has this method (the protocols of `architectures.base`).
+_METHODS = {
+    "detector": "detect",
+    "embedder": "embed",
+    "mesher": "points",
+    "segmenter": "mask",
+    "classifier": "scores",
+}
+
 # What people call a detector, and its cards.
 _NICKNAMES = {"blazeface": _BLAZEFACE, "haar": _HAAR}
 
@@ -83,10 +92,23 @@ def load(
     """
     settings = settings or Settings.from_env()
     store = store or Store(settings, progress)
-    plan = recipe(name)
-    chosen = {part: _choose(name, names, store) for part, names in _wanted(name, plan, model, detector).items()}
-    constructor: Callable[..., Task[Any, Any]] = plan.task()
+    chosen = choose(name, store, model=model, detector=detector)
+    constructor: Callable[..., Task[Any, Any]] = recipe(name).task()
     return constructor(**{part: _build(cards, store, settings) for part, cards in chosen.items()}, settings=settings)
+
+
+def choose(
+    name: str, store: Store, *, model: str | None = None, detector: str | None = None
+) -> dict[str, tuple[Card, ...]]:
+    """The cards that play each part of a task, their weights made sure of. Raises as `load`."""
+    plan = recipe(name)
+    wanted = _wanted(name, plan, model, detector)
+    for part, alternatives in wanted.items():
+        if alternatives is not plan.parts[part]:
+            # What a person chose wrongly is said before anything is pulled for the other parts.
+            for card in alternatives[0]:
+                _check(name, part, store.card(card))
+    return {part: _choose(name, part, alternatives, store) for part, alternatives in wanted.items()}
 
 
 def cards_of(name: str, store: Store) -> Iterator[Card]:
@@ -109,6 +131,8 @@ def _absent(names: tuple[str, ...], store: Store) -> str | None:
     for name in names:
         try:
             state = store.state(store.card(name))
+        except UnknownModel:
+            return f"no model called {name} is shipped yet, nor in the folder of SIGHTLINE_MODELS"
         except SightlineError as error:
             return str(error)
         if state not in ("shipped", "ready"):
@@ -127,15 +151,22 @@ def _wanted(name: str, plan: Recipe, model: str | None, detector: str | None) ->
     return wanted
 
 
-def _choose(task: str, alternatives: Part, store: Store) -> tuple[Card, ...]:
+def _check(task: str, part: str, card: Card) -> None:
+    """Raise `InvalidOption` unless the card can play this part of the task."""
+    if task not in card.tasks:
+        raise InvalidOption(f"the model {card.name} does not serve {task}; it serves {', '.join(card.tasks)}")
+    if not hasattr(architecture(card), _METHODS[part]):
+        raise InvalidOption(f"the model {card.name} cannot be the {part} of {task}")
+
+
+def _choose(task: str, part: str, alternatives: Part, store: Store) -> tuple[Card, ...]:
     """The cards of the first alternative whose weights are here or come when asked for; where none does, the
     first one's error."""
     failures: list[SightlineError] = []
     for names in alternatives:
         cards = tuple(map(store.card, names))
         for card in cards:
-            if task not in card.tasks:
-                raise InvalidOption(f"the model {card.name} does not serve {task}; it serves {', '.join(card.tasks)}")
+            _check(task, part, card)
         try:
             for card in cards:
                 store.weights(card)

@@ -2,7 +2,7 @@
 
 import { ApiError, address, apiKey, ask, getJson } from "./api.js";
 import { showText } from "./code.js";
-import { announce, arrowKeys, copyButton, h, icon, prose, title } from "./dom.js";
+import { announce, arrowKeys, h, icon, prose, title } from "./dom.js";
 import { facts } from "./facts.js";
 import { askKey, withKey } from "./key.js";
 import { showModels } from "./models.js";
@@ -10,6 +10,7 @@ import { Options } from "./options.js";
 import { Pictures } from "./pictures.js";
 import { present } from "./results.js";
 import { overlay } from "./stage.js";
+import { busy, showError, showProgress } from "./status.js";
 
 const byId = (id) => document.getElementById(id);
 const state = {
@@ -35,6 +36,13 @@ async function start() {
     return;
   }
   state.samples = await getJson("web/samples/samples.json").catch(() => ({}));
+  showTasks();
+  arrowKeys(byId("tasks"), (tab) => tab.click());
+  chooseFromAddress();
+  window.addEventListener("hashchange", chooseFromAddress);
+}
+
+function showTasks() {
   byId("tasks").replaceChildren(
     ...state.tasks.map((task) =>
       h(
@@ -52,9 +60,6 @@ async function start() {
       ),
     ),
   );
-  arrowKeys(byId("tasks"), (tab) => tab.click());
-  chooseFromAddress();
-  window.addEventListener("hashchange", chooseFromAddress);
 }
 
 function chooseFromAddress() {
@@ -82,7 +87,10 @@ function choose(task) {
   byId("title").textContent = title(task.name);
   byId("summary").textContent = task.summary ?? "";
   byId("reason").hidden = task.ready;
-  byId("reason").replaceChildren(h("strong", {}, "Not ready on this server. "), ...prose(task.reason));
+  byId("reason").replaceChildren(
+    h("strong", {}, "Not ready on this server. "),
+    ...prose(task.reason?.replace(/^./, (first) => first.toUpperCase())),
+  );
   byId("key-hint").hidden = !task.ready;
   byId("fields").disabled = !task.ready;
 
@@ -95,11 +103,31 @@ function choose(task) {
   options.show(task, pictures);
   showSamples();
   forget();
+  if (!task.ready) watch(task);
+}
+
+// A server that has just started may still be loading this task's models; a later look costs little.
+async function watch(task, wait = 1500) {
+  await new Promise((resolve) => setTimeout(resolve, wait));
+  if (state.task !== task) return;
+  const tasks = await getJson("v1/tasks").then(
+    (reply) => reply.tasks,
+    () => null,
+  );
+  const now = tasks?.find((one) => one.name === task.name);
+  if (state.task !== task) return;
+  if (!now?.ready) {
+    watch(task, Math.min(wait * 2, 30_000));
+    return;
+  }
+  state.tasks = tasks;
+  showTasks();
+  choose(now);
 }
 
 function showSamples() {
   const samples = state.samples[state.task.name] ?? [];
-  byId("samples").hidden = !samples.length;
+  byId("samples").hidden = !samples.length || !state.task.ready;
   byId("samples").replaceChildren(
     h("span", { class: "muted" }, "Try a sample"),
     ...samples.map((sample) =>
@@ -319,47 +347,7 @@ function releaseUrl() {
   state.answerUrl = null;
 }
 
-// --- progress and errors ---------------------------------------------------------------------
-
-let patience = 0; // a quick answer should not flash a Cancel button
-
-function busy(on) {
-  clearTimeout(patience);
-  if (on) patience = setTimeout(() => (byId("cancel").hidden = false), 300);
-  else byId("cancel").hidden = true;
-  byId("progress").hidden = !on;
-  byId("stage").setAttribute("aria-busy", String(on));
-  // The button stays enabled: pressing it again asks anew, and focus is not lost.
-  byId("run").textContent = "Run";
-  if (on) showProgress(0);
-}
-
-function showProgress(share) {
-  const bar = byId("progress-bar");
-  const uploading = share !== null && share < 1;
-  bar.classList.toggle("waiting", !uploading);
-  bar.style.width = uploading ? `${share * 100}%` : "";
-  byId("run").textContent = uploading && share > 0 ? `Sending ${Math.round(share * 100)}%` : "Working…";
-}
-
-function showError(error) {
-  const box = byId("error");
-  box.hidden = !error;
-  if (!error) return box.replaceChildren();
-  const code = error.code ?? "page_error";
-  return box.replaceChildren(
-    h("p", {}, h("code", { class: "error-code" }, code), " ", error.message),
-    error.requestId
-      ? h(
-          "p",
-          { class: "muted" },
-          "Request ",
-          h("code", {}, error.requestId),
-          copyButton(() => error.requestId, "the request id", ""),
-        )
-      : "",
-  );
-}
+// --- keys and buttons ---------------------------------------------------------------------------
 
 byId("form").addEventListener("submit", (event) => {
   event.preventDefault();

@@ -84,7 +84,7 @@ function card(name, view, answer, winner) {
         "div",
         { class: "pair-head" },
         h("strong", {}, title(name)),
-        h("span", { class: "score" }, percent(answer.similarity[name])),
+        h("span", { class: "score" }, likely(answer.similarity[name])),
       ),
       h("span", { class: "bar-track" }, fill),
       h(
@@ -97,6 +97,9 @@ function card(name, view, answer, winner) {
     ),
   );
 }
+
+// A probability that was rounded to 1 is still no certainty.
+const likely = (value) => (value > 0.999 ? "> 99.9%" : percent(value));
 
 function explanation(answer) {
   if (typeof answer.threshold !== "number") return null;

@@ -49,7 +49,7 @@ def clean(monkeypatch, tmp_path):
 
 @pytest.fixture
 def no_npm(clean, monkeypatch):
-    monkeypatch.setattr(shutil, "which", lambda name: None)
+    monkeypatch.setattr(shutil, "which", lambda name, **_: None)
     return clean
 
 
@@ -73,7 +73,7 @@ def _answer(monkeypatch, stdout, code=0, stderr=""):
         commands.append(command)
         return subprocess.CompletedProcess(command, code, stdout, stderr)
 
-    monkeypatch.setattr(shutil, "which", lambda name: f"bin/{name}")
+    monkeypatch.setattr(shutil, "which", lambda name, **_: f"bin/{name}")
     monkeypatch.setattr(subprocess, "run", run)
     return commands
 

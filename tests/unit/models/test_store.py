@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import shutil
 
 import pytest
 
@@ -227,7 +226,6 @@ def test_the_default_detector_is_pulled_from_the_users_index(tmp_path):
 
 @pytest.mark.models
 @pytest.mark.timeout(300)
-@pytest.mark.skipif(shutil.which("npm") is None, reason="asks the user's own npm")
 def test_the_face_network_is_pulled_from_the_users_registry_and_converted(tmp_path):
     store = Store(Settings(cache=tmp_path))
     card = store.card("dlib-face")

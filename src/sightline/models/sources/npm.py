@@ -14,6 +14,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tarfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -50,7 +51,8 @@ class NpmSource:
 
     def _download(self, name: str, version: str) -> Path:
         config = npmrc()
-        dist = _ask_npm(name, version) if shutil.which("npm") else _ask_registry(name, version, config)
+        npm = client()
+        dist = _ask_npm(npm, name, version) if npm else _ask_registry(name, version, config)
         url, integrity = dist.get("tarball"), dist.get("integrity")
         if not isinstance(url, str):
             raise SourceFailed(f"the npm registry names no tarball for {name} {version}")
@@ -91,8 +93,13 @@ def _chunks(archive: tarfile.TarFile, stream: IO[bytes], name: str) -> Iterator[
         raise SourceFailed(f"{name} cannot be unpacked: {error}") from None
 
 
-def _ask_npm(name: str, version: str) -> Mapping[str, Any]:
-    command = [shutil.which("npm") or "npm", "view", f"{name}@{version}", "dist", "--json"]
+def client() -> str | None:
+    """The path of npm: the user's own, or the one that the extra `npm` put beside this Python."""
+    return shutil.which("npm") or shutil.which("npm", path=str(Path(sys.executable).parent))
+
+
+def _ask_npm(npm: str, name: str, version: str) -> Mapping[str, Any]:
+    command = [npm, "view", f"{name}@{version}", "dist", "--json"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -113,7 +120,8 @@ def _ask_registry(name: str, version: str, config: Mapping[str, str]) -> Mapping
     scope = name.partition("/")[0] if name.startswith("@") else None
     registry = (config.get(f"{scope}:registry") if scope else None) or config.get("registry")
     if not registry:
-        raise SourceFailed(f"to find {name} {version}, install npm or set NPM_CONFIG_REGISTRY (or registry= in .npmrc)")
+        hint = "install npm (or pip install 'sightline[npm]'), or set NPM_CONFIG_REGISTRY"
+        raise SourceFailed(f"to find {name} {version}, {hint}")
     url = f"{registry.rstrip('/')}/{quote(name, safe='@')}"
     headers = {"Accept": "application/vnd.npm.install-v1+json, application/json;q=0.5", **_credentials(url, config)}
     body, _ = read(url, headers, _bundle(config))

@@ -1,0 +1,1 @@
+"""Stand-ins for engines and models: small, deterministic, and told beforehand what to answer."""
