@@ -64,9 +64,12 @@ class Settings:
             raise InvalidOption(f"graph_level is {self.graph_level!r}; it is one of off, basic, extended, all")
         if not 1 <= self.max_pixels <= 178_000_000:
             raise InvalidOption("max_pixels must lie between 1 and 178,000,000")
-        for name in ("threads", "max_concurrency", "max_queue"):
-            if getattr(self, name) < 0:
-                raise InvalidOption(f"{name} must not be negative")
+        for name in ("threads", "max_concurrency", "max_queue", "max_bytes", "fetch_timeout", "grace_seconds"):
+            # Written so that NaN fails too.
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise InvalidOption(f"{name} must be a number that is not negative")
+        if not self.providers:
+            raise InvalidOption("providers must name at least one execution provider")
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -75,7 +78,7 @@ class Settings:
         chosen: dict[str, Any] = {}
         for item in fields(cls):
             text = environ.get(f"SIGHTLINE_{item.name.upper()}")
-            if text is not None:
+            if text:  # an empty variable counts as none, as shells treat it
                 chosen[item.name] = _parse(item.name, str(item.type), text)
         return cls(**chosen)
 
@@ -93,7 +96,7 @@ def _parse(name: str, kind: str, text: str) -> Any:
     except ValueError:
         raise InvalidOption(f"SIGHTLINE_{name.upper()} is {text!r}, which is not a {kind}") from None
     if kind.startswith("Path"):
-        return Path(text).expanduser() if text else None
+        return Path(text).expanduser()
     if kind.startswith("tuple"):
         return tuple(part.strip() for part in text.split(",") if part.strip())
-    return text or None
+    return text

@@ -92,10 +92,14 @@ class FaceMesher(Model, Protocol):
 class FaceEmbedder(Model, Protocol):
     """Turns aligned faces into vectors whose distance tells people apart."""
 
+    def align(self, pixels: Pixels, mesh: Points) -> Pixels:
+        """The side x side x 3 chip of a face whose mesh points (pixels of `pixels`) are `mesh`."""
+        ...
+
     card: Card
 
     def embed(self, faces: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """N x D vectors for N x side x side x 3 RGB uint8, aligned as the card's options say."""
+        """N x D vectors for N x side x side x 3 RGB uint8 chips of `align`."""
         ...
 
 

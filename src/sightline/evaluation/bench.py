@@ -24,8 +24,11 @@ PHOTO = Path(__file__).parents[1] / "web" / "samples" / "astronaut.jpg"
 
 
 def run(name: str | None, repeat: int) -> list[dict[str, Any]]:
-    """For each task and photo size: medians of `repeat` questions in milliseconds (decoding included), and what a
-    fresh process needs to its first answer (seconds, peak resident megabytes). Raises `UnknownTask`."""
+    """For each task and photo size: medians of `repeat` questions in milliseconds, decoding included and drawing the
+    answer apart; and what a fresh process needs to its first answer (seconds, peak resident megabytes).
+
+    Raises `UnknownTask`.
+    """
     store = Store(Settings.from_env(), pull=False)
     names = [name] if name else [task for task in registry.TASKS if registry.missing(task, store) is None]
     rows = []
@@ -60,18 +63,22 @@ def _child(name: str, photo: str, repeat: int) -> dict[str, Any]:
 
     task = sightline.load(name)
     data = Path(photo).read_bytes()
-    pictures = [data for field in question_fields(task.Question).pictures if field.required]
-    task(*pictures)
+    pictures = {field.name: data for field in question_fields(task.Question).pictures if field.required}
+    task(**pictures)
     first = time.time() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    totals, decodes = [], []
+    totals, decodes, drawings = [], [], []
     for _ in range(repeat):
-        timings = task(*pictures).timings
-        totals.append(timings.total)
-        decodes.append(timings.decode)
+        answer = task(**pictures)
+        totals.append(answer.timings.total)
+        decodes.append(answer.timings.decode)
+        begun = time.perf_counter()
+        task.drawing(answer, pictures)
+        drawings.append((time.perf_counter() - begun) * 1000)
     return {
         "median_ms": round(statistics.median(totals), 1),
         "decode_ms": round(statistics.median(decodes), 1),
+        "drawing_ms": round(statistics.median(drawings), 1),
         "first_answer_s": round(first, 2),
         "peak_mb_at_first": round(peak),
         "model": task.identities[0].to_dict(),

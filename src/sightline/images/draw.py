@@ -11,7 +11,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from sightline.images.decode import Source, read
 from sightline.images.geometry import Box, resize
-from sightline.images.picture import Pixels
+from sightline.images.picture import Picture, Pixels
+from sightline.settings import Settings
 
 Colour = tuple[int, int, int]
 
@@ -25,6 +26,7 @@ PALETTE: tuple[Colour, ...] = (
     (240, 228, 66),
     (0, 114, 178),
 )
+_ANY_SIZE = Settings(max_bytes=2**40, max_pixels=178_000_000)
 _INK: Colour = (20, 22, 26)
 _PAPER: Colour = (255, 255, 255)
 
@@ -36,7 +38,8 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 def canvas(source: Source) -> Pixels:
     """A picture's pixels at its full size (enlarged where it was decoded at a reduced scale), to draw on."""
-    picture = read(source)
+    # The answer that is drawn was given on this picture: its size has been accepted already.
+    picture = source if isinstance(source, Picture) else read(source, settings=_ANY_SIZE)
     return resize(picture.pixels, picture.width, picture.height) if picture.reduced else picture.pixels
 
 

@@ -17,6 +17,9 @@ from typing import Any
 
 from sightline.errors import InvalidCard
 
+LAYOUTS = ("NHWC", "NCHW", "HW")
+COLOURS = ("RGB", "BGR", "L")
+
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -169,6 +172,14 @@ class Card:
                 raise InvalidCard(f"sha256 of {file.path} is not 64 lower-case hexadecimal digits")
             if Path(file.path).name != file.path or file.path in ("", ".", ".."):
                 raise InvalidCard(f"file path {file.path!r} is not a plain file name")
+        spec = card.input
+        if spec.layout not in LAYOUTS or spec.colour not in COLOURS:
+            raise InvalidCard(f"input is {spec.layout}, {spec.colour}; it is one of {LAYOUTS}, one of {COLOURS}")
+        if spec.width < 1 or spec.height < 1 or len(spec.mean) != len(spec.scale):
+            raise InvalidCard("input has a size of at least one pixel, and as many numbers in mean as in scale")
+        for name, value in card.thresholds.items():
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise InvalidCard(f"threshold {name} is {value!r}, not a number")
         if not card.licence.spdx:
             raise InvalidCard("a card states the licence of its weights")
         return card

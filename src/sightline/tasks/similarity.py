@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from sightline.architectures.base import FaceDetector, FaceMesher
-from sightline.architectures.dlib_face import DlibFace
+from sightline.architectures.base import FaceDetector, FaceEmbedder, FaceMesher
 from sightline.images.decode import Source
 from sightline.images.draw import PALETTE, Sketch
 from sightline.images.picture import Picture, Pixels
@@ -128,7 +127,7 @@ class Similarity(Task[SimilarityQuestion, SimilarityAnswer]):
     Answer = SimilarityAnswer
     enough = 1024
 
-    def __init__(self, embedder: DlibFace, detector: FaceDetector, mesher: FaceMesher, settings: Settings) -> None:
+    def __init__(self, embedder: FaceEmbedder, detector: FaceDetector, mesher: FaceMesher, settings: Settings) -> None:
         super().__init__((embedder, detector, mesher), settings)
         (self.card,) = embedder.cards
         self.embedder, self.detector, self.mesher = embedder, detector, mesher
