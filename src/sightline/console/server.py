@@ -35,7 +35,9 @@ def run(names: tuple[str, ...], host: str, port: int, settings: Settings, *, pul
         if reason:
             raise Unavailable(f"{name} cannot be served: {reason}; `sightline models pull {name}`, or add --pull")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    # A malformed form is the client's error, which the reply tells; it is no warning of this server.
+    for library, level in (("httpx", "WARNING"), ("uvicorn", "WARNING"), ("python_multipart", "ERROR")):
+        logging.getLogger(library).setLevel(level)
 
     import uvicorn
 
