@@ -569,7 +569,7 @@ def test_the_life_of_a_server(start_server: Any, photo: bytes, check_error: Chec
         # An answer to another question shows that the server has read what was sent before it.
         assert httpx.get(f"{url}/livez").status_code == 200
         server.process.terminate()
-        _wait_for(server.log, "Shutting down")
+        _wait_for(server.log, "stopping")
         flight.sendall(body[1000:])
         reply = b""
         while chunk := flight.recv(65536):

@@ -7,6 +7,7 @@ import logging
 import signal
 import socket
 import sys
+from types import FrameType
 
 from sightline.console.catalogue import pull_cards
 from sightline.errors import InvalidOption, Unavailable
@@ -54,7 +55,13 @@ def run(names: tuple[str, ...], host: str, port: int, settings: Settings, *, pul
         server_header=False,
         timeout_graceful_shutdown=int(settings.grace_seconds),
     )
-    server = uvicorn.Server(config)
+
+    class Server(uvicorn.Server):
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            log.info("stopping: what is in flight may take %g s more", settings.grace_seconds)
+            super().handle_exit(sig, frame)
+
+    server = Server(config)
     # uvicorn raises the signal once more when it is done: without a handler that would end the process by it
     # instead of with exit code 0.
     signal.signal(signal.SIGTERM, lambda *_: None)

@@ -129,9 +129,13 @@ def read(source: Source, *, settings: Settings | None = None, enough: int | None
 
 def _read_file(path: Path, max_bytes: int) -> bytes:
     try:
+        data = bytearray()
         with path.open("rb") as file:
-            # One byte past the budget is enough to know, and a device or a huge file is not read whole.
-            return file.read(max_bytes + 1)
+            # One byte past the budget is enough to know: a device or a huge file is not read whole. In pieces,
+            # since a file object reserves all that it is asked for.
+            while piece := file.read(min(1 << 20, max_bytes + 1 - len(data))):
+                data += piece
+        return bytes(data)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise InvalidImage(f"cannot read {path}: {reason}") from None
