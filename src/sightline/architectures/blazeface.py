@@ -22,9 +22,9 @@ Rows = npt.NDArray[np.float32]
 
 
 class BlazeFace(Architecture):
-    """Card options: `strides` and `anchors_per_cell` (the network's grid), `tile` (side in pixels of the squares
-    searched besides the whole picture; 0 for none), `tile_overlap` and `longest` (the picture is shrunk to this
-    side before tiling). Thresholds: `score`, `tile_score` (a face seen on tiles only), `iou` (for merging)."""
+    """Card options: `strides` and `anchors_per_cell` (the network's grid), `tiles` (the sides in pixels of the
+    squares searched besides the whole picture), `tile_overlap` and `longest` (the picture is shrunk to this side
+    before tiling). Thresholds: `score`, `tile_score` (a face seen on tiles only), `iou` (for merging)."""
 
     def detect(self, pixels: Pixels, at_least: float | None = None) -> list[FaceFound]:
         """Every face of height x width x 3 RGB uint8, most confident first; `at_least` replaces both scores."""
@@ -48,17 +48,16 @@ class BlazeFace(Architecture):
         return weighted_nms(rows, scores, self.card.threshold("iou"))
 
     def _search_tiles(self, pixels: Pixels, at_least: float | None) -> list[tuple[Rows, npt.NDArray[np.float32]]]:
-        side = int(self.card.options.get("tile", 0))
         height, width = pixels.shape[:2]
         shrink = min(1.0, int(self.card.options.get("longest", 2048)) / max(height, width))
         if shrink < 1:
             pixels = resize(pixels, max(1, round(width * shrink)), max(1, round(height * shrink)))
             height, width = pixels.shape[:2]
-        if not side or max(height, width) <= side:
-            return []
-        least = self.card.threshold("tile_score") if at_least is None else at_least
         found = []
-        for left, top, right, bottom in tiles(width, height, side, float(self.card.options.get("tile_overlap", 0.25))):
+        overlap = float(self.card.options.get("tile_overlap", 0.25))
+        sides = [side for side in self.card.options.get("tiles", ()) if side < max(height, width)]
+        for left, top, right, bottom in (tile for side in sides for tile in tiles(width, height, side, overlap)):
+            least = self.card.threshold("tile_score") if at_least is None else at_least
             rows, scores = self._run(pixels[top:bottom, left:right], least)
             whole = _not_cut(rows, (left, top, right, bottom), (width, height))
             rows = rows[whole]

@@ -6,7 +6,7 @@ import difflib
 from importlib import import_module
 from typing import Any
 
-from sightline.engines.base import open_engine
+from sightline.engines.registry import open_engine
 from sightline.errors import InvalidCard
 from sightline.models.card import Card
 from sightline.models.store import Store

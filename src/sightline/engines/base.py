@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from sightline.errors import EngineError
-from sightline.settings import Settings
 
 Array = npt.NDArray[Any]
 
@@ -39,24 +37,6 @@ class Engine(Protocol):
         Raises `EngineError` for a wrong number, shape or dtype of arrays.
         """
         ...
-
-
-def open_engine(name: str, path: Path, settings: Settings) -> Engine:
-    """The engine `onnx`, `litert` or `cascade` with the weights at `path`. Raises `EngineError`."""
-    # Imported here: each engine's library costs 50 to 200 ms, and a process rarely needs all.
-    if name == "onnx":
-        from sightline.engines.onnx import OnnxEngine
-
-        return OnnxEngine(path, settings)
-    if name == "litert":
-        from sightline.engines.litert import LiteRTEngine
-
-        return LiteRTEngine(path, settings)
-    if name == "cascade":
-        from sightline.engines.cascade import CascadeEngine
-
-        return CascadeEngine(path)
-    raise EngineError(f"no engine is called {name!r}; there are onnx, litert and cascade")
 
 
 def check_inputs(tensors: tuple[Tensor, ...], arrays: tuple[Array, ...]) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sightline.engines.base import Tensor, check_inputs, ones_like, open_engine
+from sightline.engines.base import Tensor, check_inputs, ones_like
+from sightline.engines.registry import open_engine
 from sightline.errors import EngineError
 from sightline.settings import Settings
 

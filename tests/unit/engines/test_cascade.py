@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from sightline.engines.base import open_engine
 from sightline.engines.cascade import CascadeEngine
+from sightline.engines.registry import open_engine
 from sightline.errors import EngineError
 from sightline.settings import Settings
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sightline.engines.base import ones_like, open_engine
+from sightline.engines.base import ones_like
 from sightline.engines.litert import LiteRTEngine
+from sightline.engines.registry import open_engine
 from sightline.errors import EngineError
 from sightline.models.store import Store
 from sightline.settings import Settings

@@ -11,8 +11,8 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from sightline.engines.base import open_engine
 from sightline.engines.onnx import OnnxEngine
+from sightline.engines.registry import open_engine
 from sightline.errors import EngineError, ProviderMissing
 from sightline.settings import Settings
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from sightline.engines.base import open_engine
+from sightline.engines.registry import open_engine
 from sightline.errors import ModelError
 from sightline.models.importers.faceapi import BLOCKS, FaceApiImporter, build, read_weights
 from sightline.settings import Settings

@@ -1,0 +1,27 @@
+"""The engines by their names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sightline.engines.base import Engine
+from sightline.errors import EngineError
+from sightline.settings import Settings
+
+
+def open_engine(name: str, path: Path, settings: Settings) -> Engine:
+    """The engine `onnx`, `litert` or `cascade` with the weights at `path`. Raises `EngineError`."""
+    # Imported here: each engine's library costs 50 to 200 ms, and a process rarely needs all.
+    if name == "onnx":
+        from sightline.engines.onnx import OnnxEngine
+
+        return OnnxEngine(path, settings)
+    if name == "litert":
+        from sightline.engines.litert import LiteRTEngine
+
+        return LiteRTEngine(path, settings)
+    if name == "cascade":
+        from sightline.engines.cascade import CascadeEngine
+
+        return CascadeEngine(path)
+    raise EngineError(f"no engine is called {name!r}; there are onnx, litert and cascade")
