@@ -1,17 +1,23 @@
 # make serve   install into .venv, pull the models, serve the page at http://127.0.0.1:8000
 # make test    lint, types, floors, all tests
+# make test-train   the training recipes, with PyTorch
 PYTHON ?= python3
 BIN := .venv/bin
 HOST ?= 127.0.0.1
 PORT ?= 8000
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: serve test lint types floors unit chromium models figures clean
+.PHONY: serve test test-train lint types floors unit chromium models figures clean
 
 serve: .venv/base
 	$(BIN)/sightline serve --pull --host $(HOST) --port $(PORT)
 
 test: lint types floors unit
+
+# The training recipes end to end on tiny drawn data; needs PyTorch, which `make test` does without.
+test-train: .venv/dev
+	@$(PIP) install --quiet --constraint constraints.txt --editable '.[dev,train]'
+	$(BIN)/pytest tests/training
 
 lint: .venv/dev
 	$(BIN)/ruff check .

@@ -134,6 +134,25 @@ def evaluate(
 
 
 @app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(help="emotion, lungs, portraits or similarity")],
+    data: Annotated[Path, typer.Option(help="The folder of labelled data.")],
+    out: Annotated[Path, typer.Option(help="Where weights, card, log and plots go.")],
+    epochs: Annotated[int | None, typer.Option(min=1, help="The recipe's own number if left out.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in --out.")] = False,
+    seed: Annotated[int, typer.Option(help="Decides every random choice.")] = 0,
+    architecture: Annotated[str | None, typer.Option(help="Another network of the recipe.")] = None,
+    negatives: Annotated[Path | None, typer.Option(help="lungs: pictures that are no chest X-rays.")] = None,
+) -> None:
+    """Train a model of your own (needs the extra `train`)."""
+    from sightline.console import lesson
+
+    given = {"architecture": architecture, "negatives": negatives}
+    options = {name: value for name, value in given.items() if value is not None}
+    lesson.run(recipe, data, out, epochs, resume, seed, options)
+
+
+@app.command()
 def bench(
     task: Annotated[str | None, typer.Argument(help="The task; none: all whose models are here.")] = None,
     repeat: Annotated[int, typer.Option(min=1, help="Questions a size.")] = 15,

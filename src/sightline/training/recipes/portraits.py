@@ -1,0 +1,249 @@
+"""Recipe `portraits`: DeepLabV3+ that tells people from background.
+
+Data: ``images/NAME.*`` + ``masks/NAME.png`` (white = person); EG1800 (Shen et al. 2016). A tenth,
+by a hash of the name, is held out. Pictures are letterboxed on black: their shape is kept, and
+the border is background like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .. import augment, plots
+from ..datasets import DataError, MaskSet, held_out, read_mask, read_picture
+from ..export import Session
+from ..finish import finish, write_file
+from ..loop import Plan, fit, seed_everything
+from ..losses import mask_loss
+from ..masks import MaskReport
+from ..nets.blocks import channels_last
+from ..nets.deeplabv3plus import DeepLabV3Plus
+from ..order import Order, Outcome
+
+__all__ = ["People", "PortraitsLesson", "build", "letterbox", "predict", "read_people", "train", "unletterbox"]
+
+SIDE = 192
+STORED = 272
+"""Training pictures are kept larger than the network sees them, so that zooming in shows detail."""
+
+
+@dataclass(frozen=True)
+class People:
+    """``train`` at 272x272 to learn from; ``valid``, a tenth, at 192x192 to quote."""
+
+    train: MaskSet
+    valid: MaskSet
+
+
+def letterbox(picture: np.ndarray, side: int) -> np.ndarray:
+    """``picture`` (height x width [x 3], uint8) shrunk to fit side x side, centred on black."""
+    height, width = picture.shape[:2]
+    scale = side / max(height, width)
+    rows, columns = max(1, round(height * scale)), max(1, round(width * scale))
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    small = cv2.resize(picture, (columns, rows), interpolation=way)
+    top, left = (side - rows) // 2, (side - columns) // 2
+    canvas = np.zeros((side, side, *picture.shape[2:]), np.uint8)
+    canvas[top : top + rows, left : left + columns] = small
+    return canvas
+
+
+def unletterbox(plane: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A side x side plane (float) back to ``size`` (height, width): the inverse of `letterbox`."""
+    side = plane.shape[0]
+    height, width = size
+    scale = side / max(height, width)
+    rows, columns = max(1, round(height * scale)), max(1, round(width * scale))
+    top, left = (side - rows) // 2, (side - columns) // 2
+    inner = plane[top : top + rows, left : left + columns]
+    return cv2.resize(inner, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+def _read(data: Path, names: list[Path], side: int) -> MaskSet:
+    pictures, masks, sizes = [], [], []
+    for path in names:
+        picture = read_picture(path, grey=False)
+        mask = read_mask(data / "masks" / f"{path.stem}.png")
+        pictures.append(torch.from_numpy(letterbox(picture, side).transpose(2, 0, 1).copy()))
+        masks.append(torch.from_numpy(letterbox(mask, side)[None]))
+        sizes.append((mask.shape[0], mask.shape[1]))
+    return MaskSet(torch.stack(pictures), torch.stack(masks), tuple(p.stem for p in names), tuple(sizes))
+
+
+def read_people(data: Path) -> People:
+    """Reads ``data`` and holds out a tenth. Raises `DataError` where there is nothing to read."""
+    files = sorted(p for p in (data / "images").glob("*") if p.suffix.lower() in {".jpg", ".jpeg", ".png"})
+    if len(files) < 2:
+        raise DataError(f"{data / 'images'} holds fewer than two pictures")
+    apart = held_out([p.stem for p in files], 10)
+    if not bool(apart.any()) or bool(apart.all()):
+        apart = torch.arange(len(files)) % 10 == 0
+    train = [p for p, out in zip(files, apart.tolist(), strict=True) if not out]
+    valid = [p for p, out in zip(files, apart.tolist(), strict=True) if out]
+    return People(_read(data, train, STORED), _read(data, valid, SIDE))
+
+
+@torch.inference_mode()
+def predict(model: nn.Module, pictures: Tensor, batch: int = 16) -> Tensor:
+    """Probabilities (count x 1 x height x width) of uint8 RGB pictures."""
+    model.eval()
+    with torch.autocast("cpu", torch.bfloat16):
+        parts = [
+            torch.sigmoid(model((c.float() / 255).contiguous(memory_format=torch.channels_last)).float())
+            for c in pictures.split(batch)
+        ]
+    return torch.cat(parts)
+
+
+class PortraitsLesson:
+    """People and their masks, as `loop.Lesson` asks."""
+
+    def __init__(self, people: People, plan: Plan, *, batch: int = 16) -> None:
+        self.people, self.plan, self.batch = people, plan, batch
+        self.affine = augment.Affine(coverage=(0.6, 1.35), degrees=15, shift=0.08, aspect=0.15)
+
+    def size(self, epoch: int) -> int:
+        """Side of the training pictures: two thirds cost less than half, and teach as much early on."""
+        return SIDE * 2 // 3 if epoch < 0.5 * self.plan.epochs else SIDE
+
+    def batches(self, epoch: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+        size = self.size(epoch)
+        order = torch.randperm(len(self.people.train), generator=generator)
+        for rows in order.split(self.batch):
+            if len(rows) < min(self.batch, len(order)):
+                continue
+            x = self.people.train.pictures[rows].float() / 255
+            target = self.people.train.masks[rows].float() / 255
+            matrices = self.affine.draw(len(rows), generator)
+            x = augment.warp(x, matrices, (size, size), padding="zeros")
+            target = augment.warp(target, matrices, (size, size), padding="zeros")
+            x, target = self.join(x, target, generator)
+            x = augment.gamma(x, 0.3, generator)
+            x = augment.tint(x, 0.2, generator)
+            x = augment.fade_colour(x, 0.2, 1.4, generator)
+            x = augment.brightness_contrast(x, 0.12, 0.35, generator)
+            x = augment.blur(x, 1.2, 0.15, generator)
+            x = augment.noise(x, 0.04, 0.25, generator)
+            yield x.contiguous(memory_format=torch.channels_last), target
+
+    def join(self, x: Tensor, target: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Cuts some people out and puts them before another picture, whose person stays there."""
+        other = torch.randperm(len(x), generator=generator)
+        flags = augment.chance(len(x), 0.3, generator).view(-1, 1, 1, 1)
+        pasted = target * x + (1 - target) * x[other]
+        union = torch.maximum(target, target[other])
+        return torch.where(flags, pasted, x), torch.where(flags, union, target)
+
+    def loss(self, model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+        x, target = batch
+        return mask_loss(model(x), target, edge=1.0)
+
+    def validate(self, model: nn.Module) -> dict[str, float]:
+        found = (predict(model, self.people.valid.pictures) >= 0.5).flatten(1)
+        true = (self.people.valid.masks >= 128).flatten(1)
+        hit, union = (found & true).sum(1).float(), (found | true).sum(1).float()
+        return {"iou": float((hit / union.clamp(min=1)).mean()), "dice": float((2 * hit / (hit + union)).mean())}
+
+
+class PortraitsServed(nn.Module):
+    """What the file holds: the network with a sigmoid behind it. Output: batch x 1 x 192 x 192, 0..1."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.sigmoid(self.net(x))
+
+
+def build() -> DeepLabV3Plus:
+    """The shipped network, channels last."""
+    net = DeepLabV3Plus()
+    channels_last(net)
+    return net
+
+
+def make_plan(order: Order, items: int, batch: int) -> Plan:
+    """20 epochs. No figure chooses the epoch: the held-out tenth is for quoting alone."""
+    steps = max(1, items // batch)
+    return Plan(
+        epochs=order.epochs or 20,
+        steps=steps,
+        rate=3e-3,
+        optimiser="adamw",
+        weight_decay=2e-2,
+        average=min(0.997, 1 - 1 / max(5.0, steps * 4.5)),
+        watch="iou",
+        keep="last",
+        every=4,
+        seed=order.seed,
+    )
+
+
+def train(order: Order) -> Outcome:
+    """Reads, learns, exports, measures the exported file, and writes the card."""
+    people = read_people(order.data)
+    batch = min(16, max(2, len(people.train) // 4))
+    plan = make_plan(order, len(people.train), batch)
+    seed_everything(order.seed)
+    model = build()
+    lesson = PortraitsLesson(people, plan, batch=batch)
+    fit(model, lesson, plan, order.out, resume=order.resume, report=order.report)
+    return publish(order, model, people)
+
+
+def publish(order: Order, model: nn.Module, people: People) -> Outcome:
+    """Export, figures at the size of the originals, plots and card of a trained ``model``."""
+    command = order.command("portraits")
+    example = people.valid.pictures[:3].float() / 255
+    path, parity = write_file(PortraitsServed(model).eval(), example, order, ("mask",))
+    session, report = Session(path), MaskReport(boundary=True)
+    found = session.run(people.valid.pictures.numpy().astype(np.float32) / 255, batch=8)[0]
+    planes, truths = [], []
+    for name, size, mask in zip(people.valid.names, people.valid.sizes, found, strict=True):
+        truths.append(read_mask(order.data / "masks" / f"{name}.png") > 0)
+        planes.append(unletterbox(mask[0], size))
+        report.add(planes[-1], truths[-1])
+    picks = [*report.worst("jaccard", 12), *range(0, len(truths), max(1, len(truths) // 12))][:24]
+    plots.mask_samples(
+        [_shown(order.data, people.valid.names[n]) for n in picks],
+        [planes[n] >= 0.5 for n in picks],
+        [truths[n] for n in picks],
+        [f"{people.valid.names[n]} {report.rows[n][1]['jaccard']:.3f}" for n in picks],
+        order.out / "samples.png",
+    )
+    facts = {
+        "name": "portraits-deeplab",
+        "version": "1",
+        "task": "background",
+        "architecture": "deeplabv3plus",
+        "labels": ["background", "person"],
+        "licence": "Apache-2.0 (weights); trained on data for academic use only",
+        "research_only": True,
+        "training_data": f"EG1800, {len(people.train)} portraits (Flickr photos, academic use)",
+        "paper": "Chen et al. 2018, arXiv 1802.02611; Sandler et al. 2018, arXiv 1801.04381",
+        "thresholds": {"mask": 0.5},
+        "input": {
+            "name": "input",
+            "size": [SIDE, SIDE],
+            "fit": "letterbox, centred, black",
+            "layout": "NCHW",
+            "colour": "RGB",
+            "dtype": "float32",
+            "mean": [0.0, 0.0, 0.0],
+            "scale": [1 / 255, 1 / 255, 1 / 255],
+        },
+        "output": {"mask": "batch x 1 x 192 x 192 probabilities of person, letterboxed like the input"},
+    }
+    return finish(order, facts, path, parity, report.figures("held-out tenth", command))
+
+
+def _shown(data: Path, name: str) -> np.ndarray:
+    return read_picture(next(p for p in (data / "images").glob(f"{name}.*")), grey=False)
