@@ -290,7 +290,7 @@ def publish(order: Order, model: nn.Module, faces: Faces, architecture: str) -> 
         "network": architecture,
         "labels": list(EMOTIONS),
         "temperature": round(temperature, 4),
-        # How FER2013's crops lie against BlazeFace's boxes, measured on 399 of its faces.
+        # Roughly how FER2013's crops lie against BlazeFace's boxes.
         "margin": 1.184,
         "shift_down": -0.103,
         "licence": "Apache-2.0 (weights); trained on data for research use only",
