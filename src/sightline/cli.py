@@ -142,12 +142,18 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in --out.")] = False,
     seed: Annotated[int, typer.Option(help="Decides every random choice.")] = 0,
     architecture: Annotated[str | None, typer.Option(help="Another network of the recipe.")] = None,
+    teacher: Annotated[
+        str | None, typer.Option(help="similarity: the card of a face network to learn from.", metavar="MODEL")
+    ] = None,
+    faces: Annotated[
+        Path | None, typer.Option(help="similarity: faces without names, for the teacher.", metavar="DIR")
+    ] = None,
     negatives: Annotated[Path | None, typer.Option(help="lungs: pictures that are no chest X-rays.")] = None,
 ) -> None:
     """Train a model of your own (needs the extra `train`)."""
     from sightline.console import lesson
 
-    given = {"architecture": architecture, "negatives": negatives}
+    given = {"architecture": architecture, "teacher": teacher, "faces": faces, "negatives": negatives}
     options = {name: value for name, value in given.items() if value is not None}
     lesson.run(recipe, data, out, epochs, resume, seed, options)
 

@@ -74,17 +74,23 @@ class FakeMesher(_Fake):
 class FakeEmbedder(_Fake):
     """A face is its mean colour, 0..1 each: distances between drawn faces are known beforehand."""
 
+    needs_mesh = True
+
     def __init__(self) -> None:
         options = {"middle": 0.5, "slope": 8.0}
         super().__init__(card(name="fake-embedder", thresholds={"distance": 0.4}, options=options))
 
-    def align(self, pixels: Pixels, mesh: Points) -> Pixels:
+    def align(self, pixels: Pixels, face: FaceFound, mesh: Points | None) -> Pixels:
+        assert mesh is not None
         left, top, right, bottom = (round(float(value)) for value in (*mesh[0], *mesh[1]))
         mean = pixels[top:bottom, left:right].reshape(-1, 3).mean(axis=0)
         return np.broadcast_to(mean.astype(np.uint8), (4, 4, 3)).copy()
 
     def embed(self, faces: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         return (faces.mean(axis=(1, 2)) / 255).astype(np.float32)
+
+    def distance(self, a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) -> float:
+        return float(np.linalg.norm(a - b))
 
 
 class FakeSegmenter(_Fake):

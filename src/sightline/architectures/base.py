@@ -28,6 +28,15 @@ class FaceFound:
     points: dict[str, tuple[float, float]]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Film:
+    """What a network saw on a film: the probability of each pixel, and the probability, 0..1, that the picture is a
+    chest X-ray at all (None where the network has no judge)."""
+
+    mask: Mask
+    chest_xray: float | None
+
+
 class Architecture:
     """A card and an engine, made into something that understands pictures. Safe to share between threads."""
 
@@ -90,16 +99,22 @@ class FaceMesher(Model, Protocol):
 
 
 class FaceEmbedder(Model, Protocol):
-    """Turns aligned faces into vectors whose distance tells people apart."""
-
-    def align(self, pixels: Pixels, mesh: Points) -> Pixels:
-        """The side x side x 3 chip of a face whose mesh points (pixels of `pixels`) are `mesh`."""
-        ...
+    """Turns faces into vectors whose distance tells people apart."""
 
     card: Card
+    needs_mesh: bool
+    """Whether `align` needs the points of a face mesh."""
+
+    def align(self, pixels: Pixels, face: FaceFound, mesh: Points | None) -> Pixels:
+        """The height x width x 3 chip of a face whose mesh points (pixels of `pixels`) are `mesh`, if there is one."""
+        ...
 
     def embed(self, faces: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """N x D vectors for N x side x side x 3 RGB uint8 chips of `align`."""
+        """N x D vectors for N x height x width x 3 RGB uint8 chips of `align`."""
+        ...
+
+    def distance(self, a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) -> float:
+        """How far apart two vectors (D numbers each) are: the measure that the card's threshold is in."""
         ...
 
 
@@ -110,6 +125,14 @@ class Segmenter(Model, Protocol):
 
     def mask(self, pixels: Pixels) -> Mask:
         """The probability of each pixel, at the network's own resolution, for the whole of `pixels`."""
+        ...
+
+
+class FilmSegmenter(Segmenter, Protocol):
+    """Marks the lungs on a film, and judges whether it is one."""
+
+    def film(self, pixels: Pixels) -> Film:
+        """The mask of `mask` with the judge's word."""
         ...
 
 

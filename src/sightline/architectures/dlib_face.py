@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from sightline.architectures.base import Architecture
+from sightline.architectures.base import Architecture, FaceFound
+from sightline.errors import ModelMissing
 from sightline.images.geometry import Points, similarity_transform, warp
 from sightline.images.picture import Pixels
 
@@ -34,8 +35,15 @@ _MESH = [263, 362, 33, 133, 2]
 class DlibFace(Architecture):
     """Embeds aligned faces; a face and its mirror image are embedded and averaged, as dlib's jitter does."""
 
-    def align(self, pixels: Pixels, mesh: Points) -> Pixels:
-        """The 150 x 150 x 3 chip of a face whose 468 mesh points (pixels of `pixels`) are `mesh`."""
+    needs_mesh = True
+
+    def align(self, pixels: Pixels, face: FaceFound, mesh: Points | None) -> Pixels:
+        """The 150 x 150 x 3 chip of a face whose 468 mesh points (pixels of `pixels`) are `mesh`.
+
+        Raises `ModelMissing` without a mesh.
+        """
+        if mesh is None:
+            raise ModelMissing(f"{self.card.name} compares aligned faces only, which needs the model facemesh")
         affine = similarity_transform(mesh[_MESH], _CHIP)
         return warp(pixels, affine, _SIDE, _SIDE)
 
@@ -44,3 +52,7 @@ class DlibFace(Architecture):
         both = np.concatenate([faces, faces[:, :, ::-1]])
         (vectors,) = self.engine.run(self.prepare(both))
         return np.asarray((vectors[: len(faces)] + vectors[len(faces) :]) / 2, np.float32)
+
+    def distance(self, a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) -> float:
+        """Euclidean."""
+        return float(np.linalg.norm(a - b))

@@ -13,8 +13,9 @@ from sightline.images.picture import Pixels
 class Haar(Architecture):
     """Card options: `step` (scale step of the search), `neighbours` (least raw hits of one face), `smallest` (side
     of the smallest face, as a share of the picture's shorter side), `longest` (larger pictures are searched
-    at this longer side, in pixels). It gives no points, and its confidence is the cascade's stage sum squashed
-    to 0..1, not a probability."""
+    at this longer side, in pixels), `side` and `down` (the cascade's square times `side`, moved down by `down` of its
+    sides, is such a box as BlazeFace gives). It gives no points, and its confidence is the cascade's stage sum
+    squashed to 0..1, not a probability."""
 
     def detect(self, pixels: Pixels, at_least: float | None = None) -> list[FaceFound]:
         """Every frontal face of height x width x 3 RGB uint8, most confident first."""
@@ -29,11 +30,17 @@ class Haar(Architecture):
         parameters = np.array([options["step"], options["neighbours"], smallest], np.float64)
         boxes, sums = self.engine.run(np.asarray(grey, np.uint8), parameters)
         found = [
-            FaceFound(Box(*(float(v) / shrink for v in box)), float(1 / (1 + np.exp(-0.5 * level))), {})
+            FaceFound(self._face(Box(*(float(v) / shrink for v in box))), float(1 / (1 + np.exp(-0.5 * level))), {})
             for box, level in zip(boxes, sums, strict=True)
         ]
         least = self.card.threshold("score") if at_least is None else at_least
         return sorted((face for face in found if face.confidence >= least), key=lambda face: -face.confidence)
+
+    def _face(self, square: Box) -> Box:
+        side = square.width * float(self.card.options["side"])
+        x = square.x + (square.width - side) / 2
+        y = square.y + (square.height - side) / 2 + square.height * float(self.card.options["down"])
+        return Box(x, y, side, side)
 
     def warm(self) -> None:
         """Search a small grey picture once."""

@@ -15,10 +15,12 @@ from sightline.settings import Settings
 ARCHITECTURES = {
     "bcdunet": "sightline.architectures.bcdunet:BCDUNet",
     "blazeface": "sightline.architectures.blazeface:BlazeFace",
+    "deeplab": "sightline.architectures.deeplab:DeepLab",
     "dlib-face": "sightline.architectures.dlib_face:DlibFace",
     "expression": "sightline.architectures.expression:Expression",
     "facemesh": "sightline.architectures.facemesh:FaceMesh",
     "haar": "sightline.architectures.haar:Haar",
+    "siamese": "sightline.architectures.siamese:Siamese",
     "selfie": "sightline.architectures.selfie:Selfie",
 }
 

@@ -89,15 +89,15 @@ def evaluate(
             reasons[name] = result.code
         else:
             vectors[name] = result
-    distances = np.array([_distance(vectors.get(a), vectors.get(b)) for a, b in pairs.names])
+    distances = np.array([_distance(task, vectors.get(a), vectors.get(b)) for a, b in pairs.names])
     return figures(distances, pairs, task.card.threshold("distance")) | {
         "n": len(distances),
         "skipped": skipped(reasons),
     }
 
 
-def _distance(a: npt.NDArray[np.float32] | None, b: npt.NDArray[np.float32] | None) -> float:
-    return float("inf") if a is None or b is None else float(np.linalg.norm(a - b))
+def _distance(task: Similarity, a: npt.NDArray[np.float32] | None, b: npt.NDArray[np.float32] | None) -> float:
+    return float("inf") if a is None or b is None else task.embedder.distance(a, b)
 
 
 def figures(distances: Floats, pairs: Pairs, card_threshold: float) -> dict[str, Any]:

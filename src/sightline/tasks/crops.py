@@ -10,16 +10,18 @@ from sightline.images.picture import Picture
 _DOUBTFUL = 0.3
 
 
-def largest_face(detector: FaceDetector, mesher: FaceMesher, picture: Picture, name: str) -> tuple[FaceFound, int]:
+def largest_face(
+    detector: FaceDetector, mesher: FaceMesher | None, picture: Picture, name: str
+) -> tuple[FaceFound, int]:
     """The face with the largest box, in decoded pixels, and how many faces there were.
 
-    Where the detector is sure of none, its doubtful ones count if the mesh is sure of them. Raises `NoFace` naming
-    the picture.
+    Where the detector is sure of none, its doubtful ones count if there is a mesh that is sure of them. Raises
+    `NoFace` naming the picture.
     """
     faces = detector.detect(picture.pixels)
-    if not faces:
+    if not faces and mesher is not None:
         doubtful = detector.detect(picture.pixels, _DOUBTFUL)
-        least = mesher.cards[0].threshold("score")
+        least = mesher.card.threshold("score")
         faces = [face for face in doubtful if mesher.points(picture.pixels, face)[1] >= least]
     if not faces:
         raise NoFace(f"no face was found in {name}")

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from sightline.architectures.base import Segmenter
+from sightline.architectures.base import Film, FilmSegmenter
 from sightline.images.decode import Source
 from sightline.images.draw import PALETTE, Sketch
 from sightline.images.encode import mask_png
@@ -40,19 +40,38 @@ class Lung:
         return {"box": self.box.to_dict(), "area_pixels": self.area_pixels}
 
 
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """Whether the answer means anything: the probability, 0..1, that the picture is a chest X-ray, and whether it is
+    above the card's threshold; both None where the model cannot judge."""
+
+    chest_xray: float | None
+    looks_like_chest_xray: bool | None
+
+    def to_dict(self) -> dict[str, Any]:
+        probability = None if self.chest_xray is None else round(self.chest_xray, 4)
+        return {"looks_like_chest_xray": self.looks_like_chest_xray, "chest_xray": probability}
+
+
 @dataclass(frozen=True, kw_only=True)
 class LungsAnswer(Answer):
-    """`mask` is height x width of the upright picture, uint8, 255 on lung. Not for diagnosis."""
+    """`mask` is height x width of the upright picture, uint8, 255 on lung. It says nothing where `quality` says that
+    the picture does not look like a chest X-ray. Not for diagnosis."""
 
     schema: ClassVar[schema.Schema] = schema.members(
         mask=schema.MASK,
         area_pixels=schema.INTEGER,
         coverage=schema.UNIT,
         lungs=schema.each(schema.members(box=schema.BOX, area_pixels=schema.INTEGER)),
+        quality=schema.members(
+            looks_like_chest_xray={"type": ["boolean", "null"]},
+            chest_xray={"type": ["number", "null"], "minimum": 0, "maximum": 1},
+        ),
         image=schema.FRAME,
     )
     mask: npt.NDArray[np.uint8]
     lungs: tuple[Lung, ...]
+    quality: Quality
     frame: Frame
 
     @property
@@ -66,13 +85,16 @@ class LungsAnswer(Answer):
             "area_pixels": self.area_pixels,
             "coverage": round(self.area_pixels / self.mask.size, 4),
             "lungs": [lung.to_dict() for lung in self.lungs],
+            "quality": self.quality.to_dict(),
             "image": self.frame.to_dict(),
         }
 
     def draw(self, picture: Source) -> Image.Image:
-        """The lungs tinted and outlined."""
+        """The lungs tinted and outlined, with a warning where the picture does not look like a chest X-ray."""
         sketch = Sketch(picture)
         sketch.mask(self.mask, _COLOURS[0], 0.35)
+        if self.quality.looks_like_chest_xray is False:
+            sketch.box(Box(0, 0, self.frame.width, self.frame.height), "not a chest X-ray?", PALETTE[3])
         return sketch.image
 
 
@@ -83,18 +105,23 @@ class Lungs(Task[LungsQuestion, LungsAnswer]):
     Answer = LungsAnswer
     enough = 1024
 
-    def __init__(self, segmenter: Segmenter, settings: Settings) -> None:
+    def __init__(self, segmenter: FilmSegmenter, settings: Settings) -> None:
         super().__init__((segmenter,), settings)
         self.segmenter = segmenter
         (self.card,) = segmenter.cards
 
     def answer(self, question: LungsQuestion) -> LungsAnswer:
         picture = question.image
-        probability = self.segmenter.mask(picture.pixels)
-        full = cv2.resize(probability, (picture.width, picture.height), interpolation=cv2.INTER_LINEAR)
+        film = self.segmenter.film(picture.pixels)
+        full = cv2.resize(film.mask, (picture.width, picture.height), interpolation=cv2.INTER_LINEAR)
         mask = np.asarray((full >= self.card.threshold("score")) * 255, np.uint8)
         mask, lungs = _fields(mask, float(self.card.options.get("smallest_share", 0.005)))
-        return LungsAnswer(mask=mask, lungs=lungs, frame=Frame.of(picture))
+        return LungsAnswer(mask=mask, lungs=lungs, quality=self._quality(film), frame=Frame.of(picture))
+
+    def _quality(self, film: Film) -> Quality:
+        if film.chest_xray is None:
+            return Quality(None, None)
+        return Quality(film.chest_xray, film.chest_xray >= self.card.threshold("chest_xray"))
 
 
 def _fields(mask: npt.NDArray[np.uint8], smallest: float) -> tuple[npt.NDArray[np.uint8], tuple[Lung, ...]]:

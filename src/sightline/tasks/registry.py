@@ -18,8 +18,8 @@ from sightline.settings import Settings
 from sightline.tasks.base import Task
 
 Part = tuple[tuple[str, ...], ...]
-"""The alternatives for one part of a task, the preferred first; each names the cards that play it together. Another
-than the first answers only where those before it are not on this machine and cannot be pulled."""
+"""The alternatives for one part of a task, the preferred first; each names the cards that play it together (none: the
+task does without). Another than the first answers only where those before it are not here and cannot be pulled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +43,17 @@ TASKS: dict[str, Recipe] = {
     "faces": Recipe("sightline.tasks.faces:Faces", {"detector": (_BLAZEFACE, _HAAR)}),
     "similarity": Recipe(
         "sightline.tasks.similarity:Similarity",
-        {"embedder": (("dlib-face",),), "detector": (_BLAZEFACE,), "mesher": (("facemesh",),)},
+        {
+            "embedder": (("dlib-face",), ("siamese-small",)),
+            "detector": (_BLAZEFACE, _HAAR),
+            "mesher": (("facemesh",), ()),
+        },
     ),
-    "background": Recipe("sightline.tasks.background:BackgroundChanger", {"segmenter": (("selfie",),)}),
+    "background": Recipe(
+        "sightline.tasks.background:BackgroundChanger", {"segmenter": (("selfie",), ("portraits-deeplab",))}
+    ),
     "emotion": Recipe(
-        "sightline.tasks.emotion:Emotion", {"classifier": (("expression",),), "detector": (_BLAZEFACE, _HAAR)}
+        "sightline.tasks.emotion:Emotion", {"classifier": (("emotion-small",),), "detector": (_BLAZEFACE, _HAAR)}
     ),
     "lungs": Recipe("sightline.tasks.lungs:Lungs", {"segmenter": (("lungs-bcdunet",),)}),
 }
@@ -61,8 +67,8 @@ _METHODS = {
     "classifier": "scores",
 }
 
-# What people call a detector, and its cards.
-_NICKNAMES = {"blazeface": _BLAZEFACE, "haar": _HAAR}
+# What people call a model, and its cards.
+_NICKNAMES = {"blazeface": _BLAZEFACE, "haar": _HAAR, "deeplab": ("portraits-deeplab",), "siamese": ("siamese-small",)}
 
 
 def recipe(name: str) -> Recipe:
@@ -179,4 +185,6 @@ def _choose(task: str, part: str, alternatives: Part, store: Store) -> tuple[Car
 
 def _build(cards: tuple[Card, ...], store: Store, settings: Settings) -> Any:
     models = [build(card, store, settings) for card in cards]
+    if not models:
+        return None
     return models[0] if len(models) == 1 else FaceFinder(*models)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from sightline.architectures.base import FaceDetector, FaceEmbedder, FaceMesher
+from sightline.errors import ModelMissing
 from sightline.images.decode import Source
 from sightline.images.draw import PALETTE, Sketch
 from sightline.images.picture import Picture, Pixels
@@ -61,8 +62,9 @@ class FaceUsed:
 @dataclass(frozen=True, kw_only=True)
 class SimilarityAnswer(Answer):
     """`similarity` is the probability, 0..1, that a picture shows the anchor's person if half of all pairs did
-    (a logistic curve over the distance; its card says what it was fitted on). `distance` is Euclidean, between
-    embeddings. `more_similar` is the nearer picture, `neither` if no picture is near enough to be the same person.
+    (a logistic curve over the distance; its card says what it was fitted on). `distance` is the one between embeddings
+    that the model's card names, Euclidean for most. `more_similar` is the nearer picture, `neither` if no picture is
+    near enough to be the same person.
     """
 
     schema: ClassVar[schema.Schema] = schema.members(
@@ -127,16 +129,20 @@ class Similarity(Task[SimilarityQuestion, SimilarityAnswer]):
     Answer = SimilarityAnswer
     enough = 1024
 
-    def __init__(self, embedder: FaceEmbedder, detector: FaceDetector, mesher: FaceMesher, settings: Settings) -> None:
-        super().__init__((embedder, detector, mesher), settings)
+    def __init__(
+        self, embedder: FaceEmbedder, detector: FaceDetector, mesher: FaceMesher | None, settings: Settings
+    ) -> None:
+        super().__init__((embedder, detector) if mesher is None else (embedder, detector, mesher), settings)
         (self.card,) = embedder.cards
+        if embedder.needs_mesh and mesher is None:
+            raise ModelMissing(f"{self.card.name} needs the model facemesh, which is not here")
         self.embedder, self.detector, self.mesher = embedder, detector, mesher
 
     def answer(self, question: SimilarityQuestion) -> SimilarityAnswer:
         pictures = (question.anchor, question.img1, question.img2)
         found = [self._face(picture, name) for picture, name in zip(pictures, NAMES, strict=True)]
         vectors = self.embedder.embed(np.stack([chip for chip, _ in found]))
-        first, second = (float(np.linalg.norm(vectors[0] - vectors[index])) for index in (1, 2))
+        first, second = (self.embedder.distance(vectors[0], vectors[index]) for index in (1, 2))
         given = question.threshold
         return SimilarityAnswer(
             similarity=(self.calibrated(first), self.calibrated(second)),
@@ -169,6 +175,6 @@ class Similarity(Task[SimilarityQuestion, SimilarityAnswer]):
 
     def _face(self, picture: Picture, name: str) -> tuple[Pixels, FaceUsed]:
         face, count = largest_face(self.detector, self.mesher, picture, name)
-        mesh, _ = self.mesher.points(picture.pixels, face)
-        chip = self.embedder.align(picture.pixels, mesh)
+        mesh = None if self.mesher is None else self.mesher.points(picture.pixels, face)[0]
+        chip = self.embedder.align(picture.pixels, face, mesh)
         return chip, FaceUsed(Face.of(face, picture), count, Frame.of(picture))

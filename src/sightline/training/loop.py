@@ -168,7 +168,8 @@ def fit(
         start, step, seconds = kept["epoch"] + 1, kept["step"], kept["seconds"]
     else:
         log.write_text("")
-    runner = torch.compile(model) if compiled else model
+    # One program a size: the kernels for sizes left open are slower, and a run has few sizes.
+    runner = torch.compile(model, dynamic=False) if compiled else model
     tell({"event": "start", "epoch": start, "plan": asdict(plan)})
     for epoch in range(start, plan.epochs):
         if plan.patience and epoch - best["epoch"] > plan.patience and best["epoch"] >= 0:

@@ -31,7 +31,11 @@ class Order:
             words += f" --epochs {self.epochs}"
         if "architecture" in self.options:
             words += f" --architecture {self.options['architecture']}"
-        return words + (" --negatives DIR" if "negatives" in self.options else "")
+        if "teacher" in self.options:
+            words += f" --teacher {self.options['teacher']}"
+        for folder in ("faces", "negatives"):
+            words += f" --{folder} {folder.upper()}" if folder in self.options else ""
+        return words
 
 
 @dataclass(frozen=True)

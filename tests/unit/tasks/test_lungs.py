@@ -144,3 +144,22 @@ def test_a_reduced_jpeg_gets_a_full_size_mask(quiet: Settings, checked: Callable
     assert drawn.size == (2400, 1600)
     green, white = np.asarray(drawn)[800, 1200].astype(int), 255
     assert green[0] < white - 80, "tinted"
+
+
+def test_a_judge_says_whether_it_is_a_film(quiet: Settings, checked: Callable[[Answer], dict[str, Any]]) -> None:
+    def judged(batch: Array) -> tuple[Array, Array]:
+        return bright(batch), np.array([0.2 if batch.mean() < 0.05 else 0.9], np.float32)
+
+    spec = {"width": SIDE, "height": SIDE, "layout": "NCHW", "colour": "L", "mean": [0.0], "scale": [1 / 255]}
+    made = card(input=spec, thresholds={"score": 0.5, "chest_xray": 0.5})
+    task = Lungs(BCDUNet(made, FakeEngine(judged, (1, 1, SIDE, SIDE))), quiet)
+    film, dark = xray(RIGHT, LEFT), xray((60, 60, 64, 64))
+    assert checked(task(film))["quality"] == {"looks_like_chest_xray": True, "chest_xray": 0.9}
+    answer = task(dark)
+    assert checked(answer)["quality"] == {"looks_like_chest_xray": False, "chest_xray": 0.2}
+    assert np.asarray(answer.draw(dark)).tolist() != np.asarray(task(film).draw(dark)).tolist()
+    assert len(np.unique(np.asarray(answer.draw(dark)).reshape(-1, 3), axis=0)) > 2  # the warning is written on it
+
+
+def test_without_a_judge_quality_is_unknown(quiet: Settings, checked: Callable[[Answer], dict[str, Any]]) -> None:
+    assert checked(lungs(quiet)(xray(RIGHT, LEFT)))["quality"] == {"looks_like_chest_xray": None, "chest_xray": None}

@@ -31,14 +31,15 @@ class Block(nn.Module):
 class FaceEmbedder(nn.Module):
     """An aligned colour face to ``size`` numbers of length 1.
 
-    Input: float32, batch x 3 x 112 x 112, RGB 0..1. Output: batch x ``size``, length 1: the
+    Input: float32, batch x 3 x 96 x 96, RGB 0..1. Output: batch x ``size``, length 1: the
     cosine of two outputs is the similarity of two faces.
     """
 
     def __init__(
-        self, widths: tuple[int, int, int, int, int] = (24, 40, 80, 128, 160), size: int = 128, dropout: float = 0.4
+        self, widths: tuple[int, int, int, int, int] = (32, 48, 96, 160, 224), size: int = 128, dropout: float = 0.2
     ) -> None:
         super().__init__()
+        self.size = size
         stem, *stages = widths
         layers: list[nn.Module] = [ConvNormAct(3, stem, stride=2)]
         inputs = stem
@@ -46,9 +47,9 @@ class FaceEmbedder(nn.Module):
             layers.append(Block(inputs, outputs, 2))
             inputs = outputs
         self.body = nn.Sequential(*layers)
-        # Where a feature was seen matters on an aligned face, so the 4x4 map is read out whole.
+        # Where a feature was seen matters on an aligned face, so the 3x3 map is read out whole.
         self.dropout = nn.Dropout(dropout)
-        self.read = nn.Linear(inputs * 16, size, bias=False)
+        self.read = nn.Linear(inputs * 9, size, bias=False)
         self.norm = nn.BatchNorm1d(size, affine=False)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -176,12 +176,12 @@ def build(architecture: str = "emotion-net") -> nn.Module:
 
 
 def make_plan(order: Order, items: int, batch: int) -> Plan:
-    """26 epochs; where there are few pictures, smaller batches and a shorter memory of the average."""
+    """60 epochs; where there are few pictures, smaller batches and a shorter memory of the average."""
     steps = max(1, items // batch)
     average = min(0.999, 1 - 1 / max(10.0, steps * 5))
     classic = order.options.get("architecture") == "emotion-classic"
     return Plan(
-        epochs=order.epochs or 26,
+        epochs=order.epochs or 60,
         steps=steps,
         rate=0.02 if classic else 0.1,
         average=average,

@@ -2,9 +2,12 @@
 
 Data: a folder a person with aligned colour faces (a CelebA subset; Liu et al. 2015, arXiv
 1411.7766). A tenth of the people, by a hash of their name, is never trained on: pairs of their
-faces say when to stop. Batches hold a few faces of each of a few people, so that triplets can be
-mined inside them (Hermans et al. 2017, arXiv 1703.07737); beside the triplets a margin softmax
-over the people gives every face a direction.
+faces say which epoch to keep. Batches hold a few faces of each of a few people, so that triplets
+can be mined inside them (Hermans et al. 2017, arXiv 1703.07737); beside the triplets a margin
+softmax over the people gives every face a direction.
+
+With a ``teacher`` (the card of a larger face network) the network also learns where the teacher
+puts each face, and then faces without a name teach too: those below the folder ``faces``.
 """
 
 from __future__ import annotations
@@ -19,45 +22,68 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sightline.evaluation.similarity import fit_logistic
+
 from .. import augment, plots
 from ..card import figure
 from ..datasets import ClassSet, DataError, held_out, read_class_folders
-from ..discriminant import discriminant, principal_components
 from ..export import Session
 from ..finish import finish, write_file
 from ..loop import Plan, fit, seed_everything
 from ..metrics import area_under_curve, best_threshold, verification
 from ..nets.blocks import channels_last
-from ..nets.faceprint import FacePrint, PrintStem
 from ..nets.siamese import FaceEmbedder, MarginHead
 from ..order import Order, Outcome
+from ..teacher import Taught, learn_from
 
 __all__ = ["Persons", "SiameseTrainer", "SimilarityLesson", "build", "embed", "read_persons", "train", "triplet_loss"]
 
-SIDE = 112
-TEMPLATE = [[38.7, 51.5], [73.4, 51.5], [56.1, 75.3], [41.1, 87.4], [71.9, 87.4]]
-"""Where eyes, nose tip and mouth corners lie in a 112x112 face, x then y, in pixels: medians of
-the training faces, measured with a face mesh. Whoever aligns other faces brings them here."""
+SIDE = 96
+STORED = 112
+"""Training faces are kept larger than the network sees them, so that zooming in shows detail."""
+
+MARGIN, SHIFT_DOWN = 1.0, 0.0
+"""The square of an aligned face against BlazeFace's box: side over side, and centre below centre in box sides."""
 
 
 @dataclass(frozen=True)
 class Persons:
-    """``train`` to learn from; ``tune``, people that are not in it, to choose the epoch by."""
+    """``train`` to learn from; ``tune``, people that are not in it, to choose the epoch by.
+
+    ``vectors``: the teacher's for each face of ``train`` (count x D), None without a teacher. ``nameless``: faces that
+    only the teacher knows.
+    """
 
     train: ClassSet
     tune: ClassSet
+    vectors: Tensor | None = None
+    nameless: Taught | None = None
 
 
-def read_persons(data: Path, side: int = SIDE) -> Persons:
-    """Reads ``data``; labels of ``train`` count its own people from 0."""
+def read_persons(data: Path, side: int = STORED) -> Persons:
+    """Reads ``data``, whose faces are taken to be aligned; labels of ``train`` count its own people from 0."""
     everything = read_class_folders(data, (side, side), grey=False)
+    apart = people_apart(everything)
+    return Persons(_recount(everything, ~apart), _recount(everything, apart))
+
+
+def taught_persons(known: Taught, nameless: Taught | None) -> Persons:
+    """The same split of faces that a teacher has seen; the first part of a name is the person."""
+    people = [Path(name).parts[0] for name in known.names]
+    classes, labels = np.unique(people, return_inverse=True)
+    everything = ClassSet(known.pictures, torch.from_numpy(labels), known.names, tuple(classes.tolist()))
+    apart = people_apart(everything)
+    return Persons(_recount(everything, ~apart), _recount(everything, apart), known.vectors[~apart], nameless)
+
+
+def people_apart(everything: ClassSet) -> Tensor:
+    """Booleans: which faces show a person of the held-out tenth."""
     if len(everything.classes) < 4:
-        raise DataError(f"{data} holds {len(everything.classes)} people; at least 4 are needed")
+        raise DataError(f"there are {len(everything.classes)} people; at least 4 are needed")
     apart = held_out(everything.classes, 10)
     if int(apart.sum()) < 2:
         apart = torch.arange(len(apart)) % max(2, len(apart) // 2) == 0
-    outside = apart[everything.labels]
-    return Persons(_recount(everything, ~outside), _recount(everything, outside))
+    return apart[everything.labels]
 
 
 def _recount(everything: ClassSet, flags: Tensor) -> ClassSet:
@@ -72,10 +98,15 @@ def embed(model: nn.Module, pictures: Tensor, *, mirrored: bool = True, batch: i
     model.eval()
     parts = []
     for chunk in pictures.split(batch):
-        x = (chunk.float() / 255).contiguous(memory_format=torch.channels_last)
+        x = shrink(chunk).contiguous(memory_format=torch.channels_last)
         points = model(x).float()
         parts.append(F.normalize(points + model(x.flip(3)).float(), dim=1) if mirrored else points)
     return torch.cat(parts)
+
+
+def shrink(pictures: Tensor) -> Tensor:
+    """uint8 faces of any side as the network takes them: float32, count x 3 x 96 x 96, 0..1."""
+    return F.interpolate(pictures.float() / 255, (SIDE, SIDE), mode="bilinear", antialias=True).clamp(0, 1)
 
 
 def triplet_loss(points: Tensor, people: Tensor, margin: float = 0.25) -> Tensor:
@@ -104,44 +135,68 @@ class SiameseTrainer(nn.Module):
     def __init__(self, tower: FaceEmbedder, people: int) -> None:
         super().__init__()
         self.tower = tower
-        self.head = MarginHead(128, people)
+        self.head = MarginHead(tower.size, people)
 
-    def forward(self, x: Tensor, people: Tensor) -> tuple[Tensor, Tensor]:
-        points = self.tower(x).float()
-        return self.head(points, people), triplet_loss(points, people)
+    def forward(self, x: Tensor) -> Tensor:
+        return self.tower(x).float()
+
+
+@dataclass(frozen=True)
+class FaceBatch:
+    """``x``: the faces, those with a name first; ``people``: whose they are, one each for the first ones;
+    ``vectors``: where the teacher puts each of ``x``, None without a teacher."""
+
+    x: Tensor
+    people: Tensor
+    vectors: Tensor | None
 
 
 class SimilarityLesson:
-    """Faces of people, as `loop.Lesson` asks."""
+    """Faces of people, as `loop.Lesson` asks: ``people`` x ``faces`` of them with a name, ``nameless`` without."""
 
-    def __init__(self, persons: Persons, plan: Plan, *, people: int = 16, faces: int = 4) -> None:
+    def __init__(
+        self, persons: Persons, plan: Plan, *, people: int = 16, faces: int = 4, nameless: int = 0, names: float = 1.0
+    ) -> None:
         self.persons, self.plan, self.people, self.faces = persons, plan, people, faces
+        self.nameless, self.names = nameless, names
         self.rows = [(persons.train.labels == p).nonzero()[:, 0] for p in range(len(persons.train.classes))]
-        self.affine = augment.Affine(coverage=(0.86, 1.1), degrees=8, shift=0.03, aspect=0.05)
+        # A face found by a box alone lies less exactly than an aligned one: the network must not mind.
+        self.affine = augment.Affine(coverage=(0.84, 1.14), degrees=10, shift=0.04, aspect=0.05)
 
-    def batches(self, epoch: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-        # An epoch shows as many faces as there are. Every person is met about equally often.
-        for _ in range(self.plan.steps):
+    def batches(self, epoch: int, generator: torch.Generator) -> Iterator[FaceBatch]:
+        # Every person is met about equally often, every nameless face about once an epoch.
+        strangers = self.persons.nameless
+        order = torch.randperm(len(strangers.pictures), generator=generator) if strangers else None
+        for step in range(self.plan.steps):
             index = mined_rows(self.rows, self.people, self.faces, generator)
-            x = self.persons.train.pictures[index].float() / 255
-            x = augment.warp(x, self.affine.draw(len(x), generator), (SIDE, SIDE))
-            yield self.disturb(x, generator), self.persons.train.labels[index]
+            pictures, vectors = self.persons.train.pictures[index], None
+            if self.persons.vectors is not None:
+                vectors = self.persons.vectors[index]
+                if strangers is not None and order is not None:
+                    at = torch.arange(step * self.nameless, (step + 1) * self.nameless) % len(order)
+                    pictures = torch.cat([pictures, strangers.pictures[order[at]]])
+                    vectors = torch.cat([vectors, strangers.vectors[order[at]]])
+            x = augment.warp(pictures.float() / 255, self.affine.draw(len(pictures), generator), (SIDE, SIDE))
+            yield FaceBatch(self.disturb(x, generator), self.persons.train.labels[index], vectors)
 
     def disturb(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """Light, camera and whatever stands before the face."""
-        x = augment.gamma(x, 0.35, generator)
-        x = augment.tint(x, 0.15, generator)
+        x = augment.gamma(x, 0.3, generator)
+        x = augment.tint(x, 0.12, generator)
         x = augment.fade_colour(x, 0.0, 1.3, generator)
-        x = augment.shade(x, 0.12, generator)
-        x = augment.brightness_contrast(x, 0.1, 0.35, generator)
-        x = augment.blur(x, 1.8, 0.35, generator)
-        x = augment.noise(x, 0.05, 0.3, generator)
-        x = augment.erase(x, (0.15, 0.45), 0.4, generator)
+        x = augment.brightness_contrast(x, 0.1, 0.3, generator)
+        x = augment.blur(x, 1.2, 0.3, generator)
+        x = augment.noise(x, 0.04, 0.25, generator)
+        x = augment.erase(x, (0.1, 0.35), 0.2, generator)
         return x.contiguous(memory_format=torch.channels_last)
 
-    def loss(self, model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
-        margin, triplet = model(*batch)
-        return margin + triplet
+    def loss(self, model: nn.Module, batch: FaceBatch) -> Tensor:
+        points = model(batch.x)
+        named = points[: len(batch.people)]
+        loss = model.head(named, batch.people) + triplet_loss(named, batch.people)  # type: ignore[operator]
+        if batch.vectors is None:
+            return loss
+        return self.names * loss + 10 * (1 - (points * batch.vectors).sum(1)).mean()
 
     def validate(self, model: nn.Module) -> dict[str, float]:
         tower = model.tower if isinstance(model, SiameseTrainer) else model
@@ -170,122 +225,53 @@ def pairs(points: np.ndarray, people: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return (points[first] * points[second]).sum(1), same
 
 
-def build(people: int) -> SiameseTrainer:
-    """Convolutional tower and head, channels last."""
-    net = SiameseTrainer(FaceEmbedder(), people)
+def build(people: int, size: int = 128) -> SiameseTrainer:
+    """Tower and head, channels last."""
+    net = SiameseTrainer(FaceEmbedder(size=size), people)
     channels_last(net)
     return net
 
 
-class PrintTrainer(nn.Module):
-    """The learned part of `FacePrint`, on principal components, and the margin head beside it."""
-
-    def __init__(self, start: Tensor, coordinates: Tensor, people: Tensor) -> None:
-        super().__init__()
-        # Only directions matter to cosines; this scale suits the optimiser's steps.
-        self.projection = nn.Parameter(start / start.std() * 0.05)
-        self.head = MarginHead(start.shape[1], int(people.max()) + 1, margin=0.15)
-        with torch.no_grad():
-            points = self.points(coordinates)
-            centres = [points[people == person].mean(0) for person in range(len(self.head.directions))]
-            self.head.directions.copy_(F.normalize(torch.stack(centres), dim=1))
-
-    def points(self, coordinates: Tensor) -> Tensor:
-        return F.normalize(coordinates @ self.projection, dim=1)
-
-    def forward(self, coordinates: Tensor, people: Tensor) -> tuple[Tensor, Tensor]:
-        points = self.points(coordinates)
-        return self.head(points, people), triplet_loss(points, people)
-
-
-class PrintsLesson:
-    """Coordinates of faces' descriptors and who they are, as `loop.Lesson` asks."""
-
-    def __init__(self, train: Tensor, people: Tensor, tune: Tensor, strangers: Tensor, steps: int) -> None:
-        self.train, self.people, self.tune, self.strangers, self.steps = train, people, tune, strangers, steps
-        self.rows = [(people == person).nonzero()[:, 0] for person in range(int(people.max()) + 1)]
-        self.spread = train.std(0)
-
-    def batches(self, epoch: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-        for _ in range(self.steps):
-            index = mined_rows(self.rows, 32, 4, generator)
-            x = self.train[index]
-            grain = torch.empty_like(x).normal_(generator=generator)
-            yield x + 0.7 * self.spread * grain, self.people[index]
-
-    def loss(self, model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
-        margin, triplet = model(*batch)
-        return margin + triplet
-
-    def validate(self, model: nn.Module) -> dict[str, float]:
-        points = model.points(self.tune).numpy()  # type: ignore[operator]
-        similarity, same = pairs(points, self.strangers.numpy())
-        threshold = best_threshold(similarity, same)
-        figures = {"accuracy": float(((similarity >= threshold) == same).mean())}
-        return figures | {"auc": area_under_curve(similarity, same)}
-
-
-@torch.inference_mode()
-def describe(stem: PrintStem, pictures: Tensor, batch: int = 64) -> Tensor:
-    """Descriptors (count x numbers) of uint8 RGB faces."""
-    return torch.cat([stem(chunk.float() / 255) for chunk in pictures.split(batch)]).clone()
-
-
-def make_plan(order: Order, items: int, batch: int, *, tower: bool) -> Plan:
+def make_plan(order: Order, items: int, batch: int, *, taught: bool) -> Plan:
     """The epoch with the best area under the curve on people held out is kept."""
     steps = max(1, items // batch)
     return Plan(
-        epochs=order.epochs or (60 if tower else 6),
+        epochs=order.epochs or (14 if taught else 60),
         steps=steps,
-        rate=2e-3 if tower else 1.5e-4,
+        rate=2e-3,
         optimiser="adamw",
-        weight_decay=5e-2 if tower else 0.0,
-        average=min(0.995 if tower else 0.99, 1 - 1 / max(5.0, steps * 3.6)),
+        weight_decay=5e-2,
+        average=min(0.998 if taught else 0.995, 1 - 1 / max(5.0, steps * 3.6)),
         watch="auc",
         seed=order.seed,
-        bfloat16=tower,
     )
 
 
 def train(order: Order) -> Outcome:
     """Reads, learns, exports, measures the exported file on people held out, and writes the card."""
-    persons = read_persons(order.data)
-    tower = order.options.get("architecture") == "tower"
+    persons = read(order)
     seed_everything(order.seed)
-    learn = learn_tower if tower else learn_prints
-    return publish(order, learn(order, persons), persons)
-
-
-def learn_tower(order: Order, persons: Persons) -> nn.Module:
-    """A convolutional tower: for tens of thousands of faces."""
-    people = min(16, len(persons.train.classes))
-    plan = make_plan(order, len(persons.train), people * 4, tower=True)
-    model = build(len(persons.train.classes))
-    lesson = SimilarityLesson(persons, plan, people=people)
+    people = min(8 if persons.nameless else 16, len(persons.train.classes))
+    extra = 96 if persons.nameless else 0
+    items, batch = (len(persons.nameless.pictures), extra) if persons.nameless else (len(persons.train), people * 4)
+    plan = make_plan(order, items, batch, taught=persons.vectors is not None)
+    size = 128 if persons.vectors is None else persons.vectors.shape[1]
+    model = build(len(persons.train.classes), size)
+    lesson = SimilarityLesson(
+        persons, plan, people=people, nameless=extra, names=1.0 if persons.vectors is None else 0.1
+    )
     fit(model, lesson, plan, order.out, resume=order.resume, report=order.report)
-    return Mirrored(model.tower)
+    return publish(order, Mirrored(model.tower), persons)
 
 
-def learn_prints(order: Order, persons: Persons) -> nn.Module:
-    """Fixed descriptors and a learned projection: for a few thousand faces.
-
-    The projection starts at Fisher's discriminant, which knows every pair at once; margin softmax
-    and mined triplets go on from there for as long as people held out gain by it.
-    """
-    stem = PrintStem().eval()
-    features = describe(stem, persons.train.pictures)
-    components = principal_components(features, 1500)
-    coordinates = components.coordinates(features)
-    people = persons.train.labels
-    start = discriminant(coordinates, people, 128)
-    model = PrintTrainer(start, coordinates, people)
-    plan = make_plan(order, len(persons.train), min(128, len(persons.train) // 2), tower=False)
-    tune = components.coordinates(describe(stem, persons.tune.pictures))
-    lesson = PrintsLesson(coordinates, people, tune, persons.tune.labels, plan.steps)
-    fit(model, lesson, plan, order.out, resume=order.resume, report=order.report)
-    # Lengths are free, and float16 holds numbers near 1 best.
-    projection = components.axes @ model.projection.detach()
-    return FacePrint(stem, components.mean, projection / projection.abs().max())
+def read(order: Order) -> Persons:
+    """The people of ``order.data``, seen by a teacher if the order names one."""
+    teacher = order.options.get("teacher")
+    if teacher is None:
+        return read_persons(order.data)
+    folders = [order.data, *([Path(order.options["faces"])] if "faces" in order.options else [])]
+    known, *others = learn_from(str(teacher), folders, STORED, order.out, order.report)
+    return taught_persons(known, others[0] if others else None)
 
 
 class Mirrored(nn.Module):
@@ -302,11 +288,10 @@ class Mirrored(nn.Module):
 def publish(order: Order, model: nn.Module, persons: Persons) -> Outcome:
     """Export, figures on people held out, plots and card of a trained ``model`` (faces to points)."""
     command = order.command("similarity")
-    example = persons.tune.pictures[:3].float() / 255
+    example = shrink(persons.tune.pictures[:3])
     path, parity = write_file(model.eval(), example, order, ("embedding",))
     session = Session(path)
-    x = persons.tune.pictures.numpy().astype(np.float32) / 255
-    points = session.run(x)[0]
+    points = session.run(shrink(persons.tune.pictures).numpy())[0]
     similarity, same = pairs(points, persons.tune.labels.numpy())
     folds = np.arange(len(same)) % 10
     found = verification(similarity, same, folds)
@@ -323,30 +308,41 @@ def publish(order: Order, model: nn.Module, persons: Persons) -> Outcome:
     tiles = [np.hstack([_face(persons, first[n]), _face(persons, second[n])]) for n in wrong]
     captions = [f"{'same' if same[n] else 'different'} {similarity[n]:.2f}" for n in wrong]
     plots.sheet(tiles, captions, order.out / "samples.png", columns=4, side=224)
+    middle, slope = fit_logistic(np.sqrt(np.maximum(0, 2 - 2 * similarity)), same)
+    training_data = f"CelebA subset, {len(persons.train)} faces of {len(persons.train.classes)} people"
+    if persons.nameless is not None:
+        training_data += f", and {len(persons.nameless.pictures)} faces without names"
+    if persons.vectors is not None:
+        training_data += f"; taught by {order.options['teacher']}"
     facts: dict[str, Any] = {
         "name": "siamese-small",
         "version": "1",
         "task": "similarity",
-        "architecture": "siamese-tower" if order.options.get("architecture") == "tower" else "faceprint",
+        "architecture": "siamese",
         "labels": [],
-        "thresholds": {"same_person": round(found.threshold, 4)},
+        "thresholds": {"distance": round(float(np.sqrt(max(0.0, 2 - 2 * found.threshold))), 3)},
+        "crop": "aligned",
+        "metric": "euclidean",
+        "middle": round(middle, 4),
+        "slope": round(slope, 3),
+        # How the aligned faces lie against a detector's boxes, for machines without a face mesh.
+        "margin": MARGIN,
+        "shift_down": SHIFT_DOWN,
         "licence": "Apache-2.0 (weights); trained on data for non-commercial research only",
         "research_only": True,
-        "training_data": f"CelebA subset, {len(persons.train)} faces of {len(persons.train.classes)} people",
+        "training_data": training_data,
         "note": "A fallback for machines without a network; the pulled face network is far better.",
-        "paper": "Wang et al. 2018, arXiv 1801.09414; Hermans et al. 2017, arXiv 1703.07737; Belhumeur et al. 1997",
+        "paper": "Wang et al. 2018, arXiv 1801.09414; Hermans et al. 2017, arXiv 1703.07737",
         "input": {
             "name": "input",
             "size": [SIDE, SIDE],
-            "fit": "similarity transform of eyes, nose tip and mouth corners",
-            "points": TEMPLATE,
             "layout": "NCHW",
             "colour": "RGB",
             "dtype": "float32",
             "mean": [0.0, 0.0, 0.0],
             "scale": [1 / 255, 1 / 255, 1 / 255],
         },
-        "output": {"embedding": "batch x 128, length 1, mirror image averaged in; compare by cosine"},
+        "output": {"embedding": "batch x D, length 1, mirror image averaged in; compare by Euclidean distance"},
     }
     return finish(order, facts, path, parity, figures)
 
