@@ -148,12 +148,24 @@ def train(
     faces: Annotated[
         Path | None, typer.Option(help="similarity: faces without names, for the teacher.", metavar="DIR")
     ] = None,
-    negatives: Annotated[Path | None, typer.Option(help="lungs: pictures that are no chest X-rays.")] = None,
+    negatives: Annotated[
+        list[Path] | None,
+        typer.Option(help="lungs: pictures that are no chest X-rays; may be repeated.", metavar="DIR"),
+    ] = None,
+    patience: Annotated[
+        int | None, typer.Option(help="emotion, similarity: stop after so many epochs without a gain.", min=1)
+    ] = None,
 ) -> None:
     """Train a model of your own (needs the extra `train`)."""
     from sightline.console import lesson
 
-    given = {"architecture": architecture, "teacher": teacher, "faces": faces, "negatives": negatives}
+    given = {
+        "architecture": architecture,
+        "teacher": teacher,
+        "faces": faces,
+        "negatives": negatives or None,
+        "patience": patience,
+    }
     options = {name: value for name, value in given.items() if value is not None}
     lesson.run(recipe, data, out, epochs, resume, seed, options)
 

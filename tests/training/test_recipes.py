@@ -61,7 +61,7 @@ def test_emotion_classic(expressions: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("architecture", ["bcdunet", "unet"])
 def test_lungs(films: Path, portraits: Path, tmp_path: Path, architecture: str) -> None:
     outcome = train(
-        "lungs", films, tmp_path, epochs=10, progress=quiet, architecture=architecture, negatives=portraits / "images"
+        "lungs", films, tmp_path, epochs=10, progress=quiet, architecture=architecture, negatives=[portraits / "images"]
     )
     card = check(outcome, (1, 256, 256), 12)
     values = {(line["dataset"], line["metric"]): line["value"] for line in card["figures"]}

@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,14 @@ __all__ = [
     "ClassSet",
     "DataError",
     "MaskSet",
+    "Masked",
     "held_out",
+    "list_masked",
     "pixel_keys",
     "read_class_folders",
-    "read_coco_masks",
     "read_fer_csv",
-    "read_image_masks",
     "read_mask",
+    "read_masked",
     "read_picture",
     "resize",
 ]
@@ -162,57 +164,71 @@ def read_fer_csv(path: Path, usage: str, classes: Sequence[str]) -> ClassSet:
     return ClassSet(torch.stack(pictures), torch.tensor(labels), tuple(names), tuple(classes))
 
 
-def read_image_masks(
-    folder: Path, size: tuple[int, int], *, grey: bool, only: Callable[[str], bool] | None = None
-) -> MaskSet:
-    """``images/NAME.*`` with ``masks/NAME.png``, all resized to ``size`` (height, width).
+@dataclass(frozen=True)
+class Masked:
+    """A picture on disk and where its mask comes from. ``mask()``: uint8, height x width, 0 or 255."""
 
-    A mask pixel of 128 or more means "inside". ``only`` picks names. Raises `DataError` where a
-    mask is missing.
-    """
+    name: str
+    picture: Path
+    mask: Callable[[], np.ndarray]
+
+
+def list_masked(folder: Path, category: str | None = None) -> list[Masked]:
+    """What is below ``folder``, sorted by name: ``images/NAME.*`` with ``masks/NAME.png`` (128 or more means
+    "inside"), or, where ``category`` is given and there is an ``instances.json`` (COCO), the union of that category's
+    shapes. Raises `DataError` where a mask is missing or there is nothing."""
+    coco = folder / "instances.json"
+    items = _coco(folder, coco, category) if category is not None and coco.exists() else _pairs(folder)
+    if not items:
+        raise DataError(f"{folder / 'images'} holds no pictures")
+    return items
+
+
+def read_masked(items: Sequence[Masked], size: tuple[int, int], *, grey: bool) -> MaskSet:
+    """The pictures and masks, all resized to ``size`` (height, width)."""
+    pictures, planes, sizes = [], [], []
+    for item in items:
+        picture, mask = read_picture(item.picture, grey=grey), item.mask()
+        pictures.append(_planes(resize(picture, size)))
+        planes.append(_planes(resize(mask, size, mask=True)))
+        sizes.append((picture.shape[0], picture.shape[1]))
+    return MaskSet(torch.stack(pictures), torch.stack(planes), tuple(item.name for item in items), tuple(sizes))
+
+
+def _pairs(folder: Path) -> list[Masked]:
     masks = {p.stem: p for p in _files(folder / "masks")}
-    pictures, planes, names, sizes = [], [], [], []
+    items = []
     for path in _files(folder / "images"):
-        if only is not None and not only(path.stem):
-            continue
         if path.stem not in masks:
             raise DataError(f"{path.name} has no mask in {folder / 'masks'}")
-        picture = read_picture(path, grey=grey)
-        mask = read_mask(masks[path.stem])
-        pictures.append(_planes(resize(picture, size)))
-        planes.append(_planes(resize(mask, size, mask=True)))
-        names.append(path.stem)
-        sizes.append((picture.shape[0], picture.shape[1]))
-    if not pictures:
-        raise DataError(f"{folder / 'images'} holds no pictures")
-    return MaskSet(torch.stack(pictures), torch.stack(planes), tuple(names), tuple(sizes))
+        items.append(Masked(path.stem, path, partial(read_mask, masks[path.stem])))
+    return items
 
 
-def read_coco_masks(folder: Path, size: tuple[int, int], category: str, *, grey: bool = False) -> MaskSet:
-    """``images/`` + ``instances.json`` (COCO): the union of ``category``'s polygons as each mask.
-
-    Pictures without that category come back with an empty mask. Crowd regions (run lengths) are
-    painted too, so that a crowd of people counts as people.
-    """
-    facts = json.loads((folder / "instances.json").read_text())
+def _coco(folder: Path, file: Path, category: str) -> list[Masked]:
+    """A picture without the category has an empty mask. Crowd regions (run lengths) are painted too, so that a crowd
+    of people counts as people."""
+    facts = json.loads(file.read_text())
     wanted = {c["id"] for c in facts["categories"] if c["name"] == category}
     if not wanted:
-        raise DataError(f"instances.json knows no category {category!r}")
-    by_picture: dict[int, list[dict[str, Any]]] = {}
+        raise DataError(f"{file.name} knows no category {category!r}")
+    shapes: dict[int, list[Any]] = {}
     for note in facts["annotations"]:
         if note["category_id"] in wanted:
-            by_picture.setdefault(note["image_id"], []).append(note)
-    pictures, planes, names, sizes = [], [], [], []
-    for entry in sorted(facts["images"], key=lambda e: e["file_name"]):
-        picture = read_picture(folder / "images" / entry["file_name"], grey=grey)
-        mask = np.zeros(picture.shape[:2], np.uint8)
-        for note in by_picture.get(entry["id"], []):
-            _paint(mask, note["segmentation"])
-        pictures.append(_planes(resize(picture, size)))
-        planes.append(_planes(resize(mask, size, mask=True)))
-        names.append(Path(entry["file_name"]).stem)
-        sizes.append((picture.shape[0], picture.shape[1]))
-    return MaskSet(torch.stack(pictures), torch.stack(planes), tuple(names), tuple(sizes))
+            shapes.setdefault(note["image_id"], []).append(note["segmentation"])
+    items = []
+    for entry in sorted(facts["images"], key=lambda e: str(e["file_name"])):
+        size = (int(entry["height"]), int(entry["width"]))
+        path = folder / "images" / entry["file_name"]
+        items.append(Masked(path.stem, path, partial(_painted, size, shapes.get(entry["id"], []))))
+    return items
+
+
+def _painted(size: tuple[int, int], shapes: Sequence[Any]) -> np.ndarray:
+    mask = np.zeros(size, np.uint8)
+    for shape in shapes:
+        _paint(mask, shape)
+    return mask
 
 
 def _paint(mask: np.ndarray, shape: list[Any] | dict[str, Any]) -> None:

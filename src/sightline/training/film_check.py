@@ -7,7 +7,7 @@ The judge is a logistic regression on the mask network's deepest features: no se
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
@@ -21,12 +21,15 @@ from .nets.film_check import pooled
 __all__ = ["drawn", "fit_judge", "read_greys"]
 
 
-def read_greys(folder: Path, side: int, most: int = 1500) -> tuple[Tensor, list[str]]:
-    """Up to ``most`` pictures below ``folder``, evenly picked: uint8, count x 1 x side x side."""
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
-    paths = paths[:: max(1, -(-len(paths) // most))]
-    planes = [torch.from_numpy(resize(read_picture(p, grey=True), (side, side)))[None] for p in paths]
-    return torch.stack(planes), [p.relative_to(folder).as_posix() for p in paths]
+def read_greys(folders: Sequence[Path], side: int, most: int = 1500) -> tuple[Tensor, list[str]]:
+    """Up to ``most`` pictures below the ``folders``, as many of each, evenly picked: uint8, count x 1 x side x side."""
+    planes, names = [], []
+    for folder in folders:
+        paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
+        for path in paths[:: max(1, -(-len(paths) * len(folders) // most))]:
+            planes.append(torch.from_numpy(resize(read_picture(path, grey=True), (side, side)))[None])
+            names.append(path.relative_to(folder).as_posix())
+    return torch.stack(planes), names
 
 
 def drawn(count: int, side: int, seed: int = 0) -> Tensor:

@@ -1,7 +1,7 @@
 """Recipe `emotion`: a facial-expression network for 48x48 grey face crops.
 
 Data: ``train/CLASS/*`` and ``valid/CLASS/*`` (FER2013; Goodfellow et al. 2013, arXiv 1307.0414),
-or plain class folders; beside them, if there, ``votes.csv``: ten annotators' votes a picture
+its own ``fer2013.csv``, or plain class folders; beside them, if there, ``votes.csv``: ten annotators' votes a picture
 (FER+; Barsoum et al. 2016, arXiv 1608.01041).
 
 The label that is judged is FER2013's, the votes are cleaner. So the network learns both: its
@@ -23,7 +23,7 @@ from torch.nn import functional as F
 
 from .. import augment, plots
 from ..card import figure
-from ..datasets import ClassSet, held_out, pixel_keys, read_class_folders
+from ..datasets import ClassSet, held_out, pixel_keys, read_class_folders, read_fer_csv
 from ..export import Session
 from ..finish import finish, write_file
 from ..loop import Plan, fit, seed_everything
@@ -80,15 +80,26 @@ def read_votes(path: Path, names: tuple[str, ...]) -> Tensor:
 
 def read_faces(data: Path) -> Faces:
     """Reads ``data`` and splits it by the hash of the pixels, so that doubles stay together."""
+    table = data if data.suffix == ".csv" else data / "fer2013.csv"
+    if table.exists():
+        return _split(
+            read_fer_csv(table, "Training", EMOTIONS), read_fer_csv(table, "PublicTest", EMOTIONS), table.parent
+        )
     both = (data / "train").is_dir()
     everything = read_class_folders(data / "train" if both else data, (SIDE, SIDE), grey=True, classes=EMOTIONS)
+    valid = None
+    if (data / "valid").is_dir():
+        valid = read_class_folders(data / "valid", (SIDE, SIDE), grey=True, classes=EMOTIONS)
+    return _split(everything, valid, data)
+
+
+def _split(everything: ClassSet, valid: ClassSet | None, data: Path) -> Faces:
     keys = pixel_keys(everything.pictures)
     tenth = held_out(keys, 10)
     train, tune = everything.take((~tenth).nonzero()[:, 0]), everything.take(tenth.nonzero()[:, 0])
     votes = read_votes(data / "votes.csv", train.names)
-    if not (data / "valid").is_dir():
+    if valid is None:
         return Faces(train, votes, tune, tune, 0)
-    valid = read_class_folders(data / "valid", (SIDE, SIDE), grey=True, classes=EMOTIONS)
     known = set(keys)
     fresh = [n for n, key in enumerate(pixel_keys(valid.pictures)) if key not in known]
     return Faces(train, votes, tune, valid.take(fresh), len(valid) - len(fresh))

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from .. import augment, plots
 from ..card import figure
-from ..datasets import MaskSet, held_out, read_image_masks, read_mask, resize
+from ..datasets import MaskSet, held_out, list_masked, read_masked, resize
 from ..export import Session
 from ..film_check import drawn, fit_judge, read_greys
 from ..finish import finish, write_file
@@ -60,7 +60,7 @@ def read_films(data: Path, parts: int = 5) -> Films:
     Within a source, patients are ordered by the hash of their name and the first fifth is held
     out: the share is the same in every source, however few its patients are.
     """
-    everything = read_image_masks(data, (SIDE, SIDE), grey=True)
+    everything = read_masked(list_masked(data), (SIDE, SIDE), grey=True)
     apart = held_out_by_source(everything.names, parts)
     return Films(everything.take((~apart).nonzero()[:, 0]), everything.take(apart.nonzero()[:, 0]))
 
@@ -182,7 +182,7 @@ def publish(order: Order, model: nn.Module, films: Films, lesson: LungsLesson, a
     outputs: tuple[str, ...] = ("mask",)
     served, apart = LungsServed(model), None
     if "negatives" in order.options:
-        greys, names = read_greys(Path(order.options["negatives"]), SIDE)
+        greys, names = read_greys([Path(folder) for folder in order.options["negatives"]], SIDE)
         out = held_out(names, 5)
         apart = greys[out]
         others = torch.cat([greys[~out], drawn(max(10, len(greys) // 10), SIDE)])
@@ -192,9 +192,9 @@ def publish(order: Order, model: nn.Module, films: Films, lesson: LungsLesson, a
     session = Session(path)
     found = session.run(films.valid.pictures.numpy().astype(np.float32) / 255, batch=8)
     report, planes, truths = MaskReport(surfaces=True), [], []
-    masks = {p.stem: p for p in (order.data / "masks").iterdir()}
+    masks = {item.name: item.mask for item in list_masked(order.data)}
     for name, mask in zip(films.valid.names, found[0], strict=True):
-        true = read_mask(masks[name]) > 0
+        true = masks[name]() > 0
         planes.append(enlarge(mask[0], true.shape))
         truths.append(true)
         report.add(planes[-1], true, source_of(name))

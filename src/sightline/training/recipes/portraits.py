@@ -1,6 +1,7 @@
 """Recipe `portraits`: DeepLabV3+ that tells people from background.
 
-Data: ``images/NAME.*`` + ``masks/NAME.png`` (white = person); EG1800 (Shen et al. 2016). A tenth,
+Data: ``images/NAME.*`` + ``masks/NAME.png`` (white = person), as EG1800 (Shen et al. 2016), or ``images/`` and a COCO
+``instances.json``, whose category "person" counts. A tenth,
 by a hash of the name, is held out. Pictures are letterboxed on black: their shape is kept, and
 the border is background like any other.
 """
@@ -17,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from .. import augment, plots
-from ..datasets import DataError, MaskSet, held_out, read_mask, read_picture
+from ..datasets import DataError, Masked, MaskSet, held_out, list_masked, read_picture
 from ..export import Session
 from ..finish import finish, write_file
 from ..loop import Plan, fit, seed_everything
@@ -66,28 +67,33 @@ def unletterbox(plane: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return cv2.resize(inner, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
-def _read(data: Path, names: list[Path], side: int) -> MaskSet:
+def _read(items: list[Masked], side: int) -> MaskSet:
     pictures, masks, sizes = [], [], []
-    for path in names:
-        picture = read_picture(path, grey=False)
-        mask = read_mask(data / "masks" / f"{path.stem}.png")
+    for item in items:
+        picture, mask = read_picture(item.picture, grey=False), item.mask()
         pictures.append(torch.from_numpy(letterbox(picture, side).transpose(2, 0, 1).copy()))
         masks.append(torch.from_numpy(letterbox(mask, side)[None]))
         sizes.append((mask.shape[0], mask.shape[1]))
-    return MaskSet(torch.stack(pictures), torch.stack(masks), tuple(p.stem for p in names), tuple(sizes))
+    return MaskSet(torch.stack(pictures), torch.stack(masks), tuple(item.name for item in items), tuple(sizes))
+
+
+def list_people(data: Path) -> tuple[list[Masked], list[Masked]]:
+    """To learn from, and the tenth held out. Raises `DataError` where there is nothing to read."""
+    items = list_masked(data, "person")
+    if len(items) < 2:
+        raise DataError(f"{data / 'images'} holds fewer than two pictures")
+    apart = held_out([item.name for item in items], 10)
+    if not bool(apart.any()) or bool(apart.all()):
+        apart = torch.arange(len(items)) % 10 == 0
+    train = [item for item, out in zip(items, apart.tolist(), strict=True) if not out]
+    valid = [item for item, out in zip(items, apart.tolist(), strict=True) if out]
+    return train, valid
 
 
 def read_people(data: Path) -> People:
     """Reads ``data`` and holds out a tenth. Raises `DataError` where there is nothing to read."""
-    files = sorted(p for p in (data / "images").glob("*") if p.suffix.lower() in {".jpg", ".jpeg", ".png"})
-    if len(files) < 2:
-        raise DataError(f"{data / 'images'} holds fewer than two pictures")
-    apart = held_out([p.stem for p in files], 10)
-    if not bool(apart.any()) or bool(apart.all()):
-        apart = torch.arange(len(files)) % 10 == 0
-    train = [p for p, out in zip(files, apart.tolist(), strict=True) if not out]
-    valid = [p for p, out in zip(files, apart.tolist(), strict=True) if out]
-    return People(_read(data, train, STORED), _read(data, valid, SIDE))
+    train, valid = list_people(data)
+    return People(_read(train, STORED), _read(valid, SIDE))
 
 
 @torch.inference_mode()
@@ -208,13 +214,14 @@ def publish(order: Order, model: nn.Module, people: People) -> Outcome:
     session, report = Session(path), MaskReport(boundary=True)
     found = session.run(people.valid.pictures.numpy().astype(np.float32) / 255, batch=8)[0]
     planes, truths = [], []
-    for name, size, mask in zip(people.valid.names, people.valid.sizes, found, strict=True):
-        truths.append(read_mask(order.data / "masks" / f"{name}.png") > 0)
+    items = list_people(order.data)[1]
+    for item, size, mask in zip(items, people.valid.sizes, found, strict=True):
+        truths.append(item.mask() > 0)
         planes.append(unletterbox(mask[0], size))
         report.add(planes[-1], truths[-1])
     picks = [*report.worst("jaccard", 12), *range(0, len(truths), max(1, len(truths) // 12))][:24]
     plots.mask_samples(
-        [_shown(order.data, people.valid.names[n]) for n in picks],
+        [read_picture(items[n].picture, grey=False) for n in picks],
         [planes[n] >= 0.5 for n in picks],
         [truths[n] for n in picks],
         [f"{people.valid.names[n]} {report.rows[n][1]['jaccard']:.3f}" for n in picks],
@@ -244,7 +251,3 @@ def publish(order: Order, model: nn.Module, people: People) -> Outcome:
         "output": {"mask": "batch x 1 x 256 x 256 probabilities of person, letterboxed like the input"},
     }
     return finish(order, facts, path, parity, report.figures("held-out tenth", command))
-
-
-def _shown(data: Path, name: str) -> np.ndarray:
-    return read_picture(next(p for p in (data / "images").glob(f"{name}.*")), grey=False)

@@ -42,7 +42,7 @@ SIDE = 96
 STORED = 112
 """Training faces are kept larger than the network sees them, so that zooming in shows detail."""
 
-MARGIN, SHIFT_DOWN = 1.0, 0.0
+MARGIN, SHIFT_DOWN = 1.31, -0.175
 """The square of an aligned face against BlazeFace's box: side over side, and centre below centre in box sides."""
 
 
@@ -243,6 +243,7 @@ def make_plan(order: Order, items: int, batch: int, *, taught: bool) -> Plan:
         weight_decay=5e-2,
         average=min(0.998 if taught else 0.995, 1 - 1 / max(5.0, steps * 3.6)),
         watch="auc",
+        patience=int(order.options.get("patience", 0)),
         seed=order.seed,
     )
 
