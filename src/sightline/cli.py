@@ -124,13 +124,32 @@ def evaluate(
     model: Annotated[str | None, typer.Option(help="The model's card, in place of the default.")] = None,
     protocol: Annotated[Path | None, typer.Option(help="similarity: the pairs file of LFW's protocol.")] = None,
     crops: Annotated[bool, typer.Option("--crops", help="emotion: the pictures are face crops already.")] = False,
+    framed: Annotated[
+        bool, typer.Option("--framed", help="emotion: face crops, laid on grey for the detector to find.")
+    ] = False,
+    without: Annotated[
+        Path | None, typer.Option(help="emotion: leave out pictures that are in this folder too.", metavar="DIR")
+    ] = None,
+    held_out: Annotated[
+        int | None, typer.Option(help="lungs, background: only the part of N that training leaves out.", min=2)
+    ] = None,
     detector: Annotated[str | None, typer.Option(help="blazeface or haar, where faces are looked for.")] = None,
     as_json: Json = False,
 ) -> None:
     """Measure a task on labelled data: one JSON object of figures."""
     from sightline.console import figures
 
-    figures.run(task, data, model=model, protocol=protocol, crops=crops, detector=detector, as_json=as_json)
+    figures.run(
+        task,
+        data,
+        model=model,
+        protocol=protocol,
+        shown="crops" if crops else "framed" if framed else "photos",
+        without=without,
+        held_out=held_out,
+        detector=detector,
+        as_json=as_json,
+    )
 
 
 @app.command()

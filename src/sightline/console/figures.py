@@ -8,7 +8,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from rich.console import Console
 from rich.progress import Progress as Bar
@@ -16,9 +16,7 @@ from rich.progress import Progress as Bar
 from sightline.console.loading import load_task
 from sightline.errors import InvalidOption
 from sightline.evaluation import emotion, faces, masks, similarity
-from sightline.evaluation.base import Progress
 from sightline.settings import Settings
-from sightline.tasks.base import Task
 from sightline.tasks.emotion import Emotion
 from sightline.tasks.faces import Faces
 from sightline.tasks.similarity import Similarity
@@ -30,7 +28,9 @@ def run(
     *,
     model: str | None,
     protocol: Path | None,
-    crops: bool,
+    shown: emotion.Shown,
+    without: Path | None,
+    held_out: int | None,
     detector: str | None,
     as_json: bool,
 ) -> None:
@@ -46,7 +46,18 @@ def run(
         def progress(done: int, total: int) -> None:
             bar.update(row, completed=done, total=total)
 
-        found = _measure(task, data, protocol, crops, workers, progress)
+        if name == "similarity":
+            if protocol is None:
+                raise InvalidOption("similarity is measured by pairs: name their file with --protocol")
+            found = similarity.evaluate(cast(Similarity, task), data, protocol, workers, progress)
+        elif name == "faces":
+            found = faces.evaluate(cast(Faces, task), data, workers, progress)
+        elif name == "emotion":
+            found = emotion.evaluate(cast(Emotion, task), data, workers, progress, shown=shown, without=without)
+        elif name in ("lungs", "background"):
+            found = masks.evaluate(task, data, workers, progress, held_out=held_out)
+        else:
+            raise InvalidOption(f"there is no evaluation of {name} yet")
     members = {
         "task": name,
         **found,
@@ -58,19 +69,3 @@ def run(
         return
     for key, value in members.items():
         print(f"{key:22} {json.dumps(value) if isinstance(value, dict) else value}")
-
-
-def _measure(
-    task: Task[Any, Any], data: Path, protocol: Path | None, crops: bool, workers: int, progress: Progress
-) -> dict[str, Any]:
-    if task.name == "similarity":
-        if protocol is None:
-            raise InvalidOption("similarity is measured by pairs: name their file with --protocol")
-        return similarity.evaluate(cast(Similarity, task), data, protocol, workers, progress)
-    if task.name == "faces":
-        return faces.evaluate(cast(Faces, task), data, workers, progress)
-    if task.name == "emotion":
-        return emotion.evaluate(cast(Emotion, task), data, workers, progress, crops=crops)
-    if task.name in ("lungs", "background"):
-        return masks.evaluate(task, data, workers, progress)
-    raise InvalidOption(f"there is no evaluation of {task.name} yet")

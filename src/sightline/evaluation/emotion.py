@@ -2,34 +2,48 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from sightline.errors import InvalidOption, SightlineError
+from sightline.errors import InvalidOption, NoFace, SightlineError
 from sightline.evaluation.base import Progress, folder, in_threads, nothing, skipped
-from sightline.images.decode import read
+from sightline.images.decode import Source, read
 from sightline.images.geometry import resize
+from sightline.images.picture import Pixels
 from sightline.tasks.emotion import EMOTIONS, Emotion
+
+Shown = Literal["photos", "crops", "framed"]
 
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 
 
 def evaluate(
-    task: Emotion, data: Path, workers: int, progress: Progress = nothing, *, crops: bool = False
+    task: Emotion,
+    data: Path,
+    workers: int,
+    progress: Progress = nothing,
+    *,
+    shown: Shown = "photos",
+    without: Path | None = None,
 ) -> dict[str, Any]:
     """Accuracy, and its mean over classes, on `data/<class>/*`.
 
-    With `crops` each picture is a face crop and goes straight to the network; else the largest face that the
-    detector finds is judged, and a picture without one is skipped.
+    `shown` says what the pictures are. Of "photos", the largest face that the detector finds is judged, and a picture
+    without one is skipped. "crops" are faces cut out already and go straight to the network. "framed" ones are such
+    crops too, enlarged and laid on grey so that the whole pipeline can be measured on them: detector, crop, network.
+    Pictures that are pixel for pixel somewhere below the folder `without` are left out.
     """
+    known = _pixel_keys(without) if without else set()
     items = [
         (path, EMOTIONS.index(name))
         for name in EMOTIONS
         if (data / name).is_dir()
         for path in sorted((data / name).iterdir())
-        if path.suffix.lower() in _SUFFIXES
+        if path.suffix.lower() in _SUFFIXES and (not known or _key(path) not in known)
     ]
     if not items:
         raise InvalidOption(f"{folder(data)} has no folders called {', '.join(EMOTIONS)}")
@@ -38,7 +52,7 @@ def evaluate(
 
     def ask(item: tuple[Path, int]) -> str | SightlineError:
         try:
-            return _of_crop(task, item[0]) if crops else _of_photo(task, item[0])
+            return _ASKED[shown](task, item[0])
         except SightlineError as error:
             return error
 
@@ -70,10 +84,31 @@ def _of_crop(task: Emotion, path: Path) -> str:
     return task.card.labels[int(np.argmax(row))]
 
 
-def _of_photo(task: Emotion, path: Path) -> str:
-    faces = task(path).faces
+def _of_photo(task: Emotion, source: Source) -> str:
+    faces = task(source).faces
     if not faces:
-        from sightline.errors import NoFace
-
         raise NoFace("no face")
     return max(faces, key=lambda found: found.face.box.area).emotion
+
+
+def _of_framed(task: Emotion, path: Path) -> str:
+    return _of_photo(task, frame(read(path).pixels))
+
+
+_ASKED: dict[Shown, Callable[[Emotion, Path], str]] = {"photos": _of_photo, "crops": _of_crop, "framed": _of_framed}
+
+
+def frame(pixels: Pixels, longest: int = 160, border: int = 48) -> Pixels:
+    """A tight crop enlarged (its longer side to `longest` pixels) and laid on grey: detectors expect some room around
+    a face."""
+    scale = longest / max(pixels.shape[:2])
+    large = resize(pixels, max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
+    return np.pad(large, ((border, border), (border, border), (0, 0)), constant_values=128)
+
+
+def _key(path: Path) -> bytes:
+    return hashlib.sha256(read(path).pixels.tobytes()).digest()
+
+
+def _pixel_keys(below: Path) -> set[bytes]:
+    return {_key(path) for path in folder(below).rglob("*") if path.suffix.lower() in _SUFFIXES}

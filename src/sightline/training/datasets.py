@@ -21,6 +21,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sightline.evaluation import split
+
 __all__ = [
     "ClassSet",
     "DataError",
@@ -246,14 +248,6 @@ def pixel_keys(pictures: Tensor) -> list[bytes]:
     return [hashlib.sha256(p.numpy().tobytes()).digest() for p in pictures.contiguous()]
 
 
-def held_out(keys: Sequence[str | bytes], parts: int, part: int = 0) -> Tensor:
-    """Which items fall into ``part`` of ``parts``, by a hash of their key: booleans.
-
-    A hash and no random draw: the split does not change when items are added, and equal keys
-    (the same patient, the same pixels) never end up on both sides.
-    """
-    flags = []
-    for key in keys:
-        raw = key.encode() if isinstance(key, str) else key
-        flags.append(int.from_bytes(hashlib.sha256(raw).digest()[:8], "big") % parts == part)
-    return torch.tensor(flags, dtype=torch.bool)
+def held_out(keys: Sequence[str | bytes], parts: int) -> Tensor:
+    """Booleans: which items fall into the part of ``parts`` that nothing is learnt from (`evaluation.split`)."""
+    return torch.tensor(split.held_out(keys, parts), dtype=torch.bool)

@@ -8,8 +8,10 @@ from typing import Any
 import cv2
 import numpy as np
 
+from sightline.evaluation.overlap import boundary_f, mask_figures, surface_distances
+from sightline.evaluation.similarity import auc
+
 from .card import figure
-from .metrics import area_under_curve, boundary_f, mask_figures, surface_distances
 
 __all__ = ["MaskReport", "enlarge", "without_specks"]
 
@@ -44,7 +46,7 @@ class MaskReport:
         found = probabilities >= 0.5
         row: Row = mask_figures(found, true)
         if self.surfaces:
-            row["auc"] = area_under_curve(probabilities[::2, ::2].ravel(), true[::2, ::2].ravel())
+            row["auc"] = auc(-probabilities[::2, ::2].ravel(), true[::2, ::2].ravel())
             row["assd"], row["hd95"] = surface_distances(found, true)
             row["dice_without_specks"] = mask_figures(without_specks(found), true)["dice"]
         if self.boundary:

@@ -21,6 +21,7 @@ from torch.nn import functional as F
 from sightline.architectures.base import FaceFound
 from sightline.architectures.siamese import TEMPLATE, five_points
 from sightline.errors import ModelMissing, NoFace
+from sightline.evaluation.emotion import frame
 from sightline.images.geometry import Points, similarity_transform, warp
 from sightline.images.picture import Picture, Pixels
 from sightline.settings import Settings
@@ -31,9 +32,6 @@ from sightline.tasks.similarity import Similarity
 from .datasets import SUFFIXES, DataError, read_picture
 
 __all__ = ["Taught", "aligned_faces", "learn_from"]
-
-_LONGEST = 160
-_BORDER = 48
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ def aligned_faces(folder: Path, teacher: Similarity, side: int) -> Iterator[tupl
     """Each file's name, its largest face aligned (side x side x 3) and the teacher's vector; files without a face
     are left out."""
     for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES):
-        pixels = _roomy(read_picture(path, grey=False))
+        pixels = frame(read_picture(path, grey=False))
         try:
             face, mesh = _face(teacher, pixels)
         except NoFace:
@@ -90,15 +88,6 @@ def learn_from(
     # The mean face says nothing about who it is, and takes most of a raw vector's length.
     mean = torch.cat([vectors for _, vectors, _ in found]).mean(0)
     return [Taught(pictures, F.normalize(vectors - mean, dim=1), names) for pictures, vectors, names in found]
-
-
-def _roomy(pixels: Pixels) -> Pixels:
-    """A tight crop enlarged and laid on grey: detectors expect some room around a face."""
-    scale = _LONGEST / max(pixels.shape[:2])
-    size = max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale))
-    large = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
-    border = (_BORDER,) * 4
-    return np.asarray(cv2.copyMakeBorder(large, *border, cv2.BORDER_CONSTANT, value=(128, 128, 128)), np.uint8)
 
 
 def _face(teacher: Similarity, pixels: Pixels) -> tuple[FaceFound, Points]:

@@ -9,11 +9,12 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
+from sightline.architectures.base import FaceFound
 from sightline.errors import InvalidOption
 from sightline.evaluation.emotion import evaluate
 from sightline.settings import Settings
 from sightline.tasks.emotion import EMOTIONS, Emotion
-from tests.fakes.models import BrightFaces, FakeClassifier, FakeDetector
+from tests.fakes.models import BrightFaces, FakeClassifier, FakeDetector, found
 
 
 class ByBrightness(FakeClassifier):
@@ -86,10 +87,10 @@ def test_crops_skip_the_detector(task: Emotion, tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         grey = np.full((48, 48), 60 + 20 * EMOTIONS.index(name), np.uint8)
         Image.fromarray(grey).save(tmp_path / name / "crop.png")
-    got = evaluate(task, tmp_path, 1, crops=True)
+    got = evaluate(task, tmp_path, 1, shown="crops")
     assert (got["n"], got["accuracy"], got["skipped"]["count"]) == (2, 1, 0)
     task.detector = FakeDetector()  # finds nothing: with crops it is not asked
-    assert evaluate(task, tmp_path, 1, crops=True)["n"] == 2
+    assert evaluate(task, tmp_path, 1, shown="crops")["n"] == 2
     with pytest.raises(InvalidOption, match="could be judged"):
         evaluate(task, tmp_path, 1)
 
@@ -102,3 +103,37 @@ def test_folders_that_cannot_be_judged(task: Emotion, tmp_path: Path) -> None:
     write(tmp_path, "sad", None, "empty.png")
     with pytest.raises(InvalidOption, match="could be judged"):
         evaluate(task, tmp_path, 1)
+
+
+class WholeFace(FakeDetector):
+    """Sees a face only where there is room around it: the grey of the border, at least a tenth of the side wide."""
+
+    def detect(self, pixels: npt.NDArray[np.uint8], at_least: float | None = None) -> list[FaceFound]:
+        rows = np.flatnonzero((pixels != 128).any(axis=(1, 2)))
+        border = int(rows[0]) if len(rows) else 0
+        if border < len(pixels) / 10:
+            return []
+        return [found(border, border, pixels.shape[1] - 2 * border, pixels.shape[0] - 2 * border)]
+
+
+def test_framed_crops_have_room_for_the_detector(task: Emotion, tmp_path: Path) -> None:
+    for name in ("disgust", "neutral"):
+        (tmp_path / name).mkdir()
+        Image.fromarray(np.full((48, 48), 62 + 20 * EMOTIONS.index(name), np.uint8)).save(tmp_path / name / "crop.png")
+    task.detector = WholeFace()
+    got = evaluate(task, tmp_path, 1, shown="framed")
+    assert (got["n"], got["accuracy"], got["skipped"]["count"]) == (2, 1, 0)
+    with pytest.raises(InvalidOption, match="could be judged"):
+        evaluate(task, tmp_path, 1)
+
+
+def test_pictures_that_were_learnt_from_are_left_out(task: Emotion, tmp_path: Path) -> None:
+    judged, learnt = tmp_path / "valid", tmp_path / "train"
+    for folder in (judged, learnt):
+        folder.mkdir()
+    write(judged, "happy", "happy", "0.png")
+    write(judged, "sad", "fear", "1.png")
+    write(learnt, "neutral", "fear", "another_name.bmp")  # the same pixels under another name, label and format
+    assert evaluate(task, judged, 1)["n"] == 2
+    got = evaluate(task, judged, 1, without=learnt)
+    assert (got["n"], got["accuracy"]) == (1, 1)

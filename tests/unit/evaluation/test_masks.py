@@ -12,6 +12,7 @@ from PIL import Image
 
 from sightline.errors import InvalidOption
 from sightline.evaluation.masks import evaluate, pairs
+from sightline.evaluation.split import held_out
 from sightline.images.decode import read
 
 
@@ -80,3 +81,22 @@ def test_folders_that_cannot_be_judged(tmp_path: Path) -> None:
     (tmp_path / "images" / "one.png").unlink()
     with pytest.raises(InvalidOption, match="0 of 0"):
         evaluate(bright, tmp_path, 1)
+
+
+def test_a_part_that_training_leaves_out_and_the_sources(tmp_path: Path) -> None:
+    names = [f"{source}_{number:02d}" for source in ("MCUCXR", "CHNCXR") for number in range(20)]
+    for name in names:
+        write(tmp_path, name, columns(6), columns(6 if name[0] == "M" else 3))
+    everything = evaluate(bright, tmp_path, 2)
+    assert everything["n"] == 40
+    assert everything["by_source"]["MCUCXR"] | {"dice": 1, "n": 20} == everything["by_source"]["MCUCXR"]
+    assert everything["by_source"]["CHNCXR"]["iou"] == 0.5
+    parts = [set(np.array(names)[held_out(names, 5, part)]) for part in range(5)]
+    assert sorted(name for part in parts for name in part) == sorted(names)
+    assert evaluate(bright, tmp_path, 2, held_out=5)["n"] == len(parts[0])
+
+
+def test_one_source_needs_no_table(tmp_path: Path) -> None:
+    write(tmp_path, "film_1", columns(5), columns(5))
+    write(tmp_path, "film_2", columns(5), columns(5))
+    assert "by_source" not in evaluate(bright, tmp_path, 1)

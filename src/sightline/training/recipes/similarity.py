@@ -13,7 +13,7 @@ puts each face, and then faces without a name teach too: those below the folder 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sightline.evaluation.similarity import fit_logistic
+from sightline.evaluation.similarity import Pairs, auc, best_threshold, figures, fit_logistic
 
 from .. import augment, plots
 from ..card import figure
@@ -30,7 +30,6 @@ from ..datasets import ClassSet, DataError, held_out, read_class_folders
 from ..export import Session
 from ..finish import finish, write_file
 from ..loop import Plan, fit, seed_everything
-from ..metrics import area_under_curve, best_threshold, verification
 from ..nets.blocks import channels_last
 from ..nets.siamese import FaceEmbedder, MarginHead
 from ..order import Order, Outcome
@@ -201,10 +200,9 @@ class SimilarityLesson:
     def validate(self, model: nn.Module) -> dict[str, float]:
         tower = model.tower if isinstance(model, SiameseTrainer) else model
         points = embed(tower, self.persons.tune.pictures).numpy()
-        similarity, same = pairs(points, self.persons.tune.labels.numpy())
-        threshold = best_threshold(similarity, same)
-        figures = {"accuracy": float(((similarity >= threshold) == same).mean())}
-        return figures | {"auc": area_under_curve(similarity, same)}
+        distances, same = pairs(points, self.persons.tune.labels.numpy())
+        accuracy = float(((distances < best_threshold(distances, same)) == same).mean())
+        return {"accuracy": accuracy, "auc": auc(distances, same)}
 
 
 def pair_rows(people: np.ndarray, limit: int = 3000, seed: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -220,9 +218,9 @@ def pair_rows(people: np.ndarray, limit: int = 3000, seed: int = 1) -> tuple[np.
 
 
 def pairs(points: np.ndarray, people: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Similarities and truths of `pair_rows`."""
+    """Distances and truths of `pair_rows`."""
     first, second, same = pair_rows(people)
-    return (points[first] * points[second]).sum(1), same
+    return np.linalg.norm(points[first] - points[second], axis=1).astype(np.float64), same
 
 
 def build(people: int, size: int = 128) -> SiameseTrainer:
@@ -293,23 +291,22 @@ def publish(order: Order, model: nn.Module, persons: Persons) -> Outcome:
     path, parity = write_file(model.eval(), example, order, ("embedding",))
     session = Session(path)
     points = session.run(shrink(persons.tune.pictures).numpy())[0]
-    similarity, same = pairs(points, persons.tune.labels.numpy())
-    folds = np.arange(len(same)) % 10
-    found = verification(similarity, same, folds)
+    distances, same = pairs(points, persons.tune.labels.numpy())
+    middle, slope = fit_logistic(distances, same)
+    threshold = best_threshold(distances, same)
+    found = figures(distances, Pairs([], same, np.arange(len(same)) % 10), threshold)
     name = f"pairs of {len(persons.tune.classes)} people held out (they chose the epoch)"
-    figures = [
-        figure(name, metric.replace("1e_", "1e-"), value, len(same), command)
-        for metric, value in asdict(found).items()
-        if metric != "threshold"
+    measured = [
+        figure(name, metric, found[metric], len(same), command)
+        for metric in ("accuracy", "accuracy_std", "auc", "tar_at_far_1e-2", "tar_at_far_1e-3")
     ]
-    plots.roc(similarity, same, order.out / "roc.png")
-    order_of = np.argsort(similarity)
-    wrong = [n for n in order_of if same[n]][:8] + [n for n in order_of[::-1] if not same[n]][:8]
+    plots.roc(-distances, same, order.out / "roc.png")
+    nearest = np.argsort(distances)
+    wrong = [n for n in nearest[::-1] if same[n]][:8] + [n for n in nearest if not same[n]][:8]
     first, second, _ = pair_rows(persons.tune.labels.numpy())
     tiles = [np.hstack([_face(persons, first[n]), _face(persons, second[n])]) for n in wrong]
-    captions = [f"{'same' if same[n] else 'different'} {similarity[n]:.2f}" for n in wrong]
+    captions = [f"{'same' if same[n] else 'different'} {distances[n]:.2f}" for n in wrong]
     plots.sheet(tiles, captions, order.out / "samples.png", columns=4, side=224)
-    middle, slope = fit_logistic(np.sqrt(np.maximum(0, 2 - 2 * similarity)), same)
     training_data = f"CelebA subset, {len(persons.train)} faces of {len(persons.train.classes)} people"
     if persons.nameless is not None:
         training_data += f", and {len(persons.nameless.pictures)} faces without names"
@@ -321,7 +318,7 @@ def publish(order: Order, model: nn.Module, persons: Persons) -> Outcome:
         "task": "similarity",
         "architecture": "siamese",
         "labels": [],
-        "thresholds": {"distance": round(float(np.sqrt(max(0.0, 2 - 2 * found.threshold))), 3)},
+        "thresholds": {"distance": round(threshold, 3)},
         "crop": "aligned",
         "metric": "euclidean",
         "middle": round(middle, 4),
@@ -345,7 +342,7 @@ def publish(order: Order, model: nn.Module, persons: Persons) -> Outcome:
         },
         "output": {"embedding": "batch x D, length 1, mirror image averaged in; compare by Euclidean distance"},
     }
-    return finish(order, facts, path, parity, figures)
+    return finish(order, facts, path, parity, measured)
 
 
 def _face(persons: Persons, row: int) -> np.ndarray:
