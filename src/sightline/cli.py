@@ -20,7 +20,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-models_app = typer.Typer(help="The models: list, show, pull, verify.", no_args_is_help=True)
+models_app = typer.Typer(help="The models: list, show, pull, import, verify.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -162,10 +162,10 @@ def train(
     seed: Annotated[int, typer.Option(help="Decides every random choice.")] = 0,
     architecture: Annotated[str | None, typer.Option(help="Another network of the recipe.")] = None,
     teacher: Annotated[
-        str | None, typer.Option(help="similarity: the card of a face network to learn from.", metavar="MODEL")
+        str | None, typer.Option(help="similarity, portraits: the card of a model to learn from.", metavar="MODEL")
     ] = None,
-    faces: Annotated[
-        Path | None, typer.Option(help="similarity: faces without names, for the teacher.", metavar="DIR")
+    unlabelled: Annotated[
+        Path | None, typer.Option(help="similarity, portraits: pictures for the teacher alone.", metavar="DIR")
     ] = None,
     negatives: Annotated[
         list[Path] | None,
@@ -181,7 +181,7 @@ def train(
     given = {
         "architecture": architecture,
         "teacher": teacher,
-        "faces": faces,
+        "unlabelled": unlabelled,
         "negatives": negatives or None,
         "patience": patience,
     }
@@ -239,6 +239,38 @@ def models_pull(
         raise InvalidOption("name models or tasks, or say --defaults")
     if not catalogue.pull(tuple(names or ()), defaults, as_json):
         raise typer.Exit(1)
+
+
+@models_app.command("import")
+def models_import(
+    file: Annotated[Path, typer.Argument(help="Keras, TorchScript, torch.export, ONNX or TFLite.")],
+    task: Annotated[str, typer.Option(help="The task it will serve: emotion, similarity, background, lungs.")],
+    name: Annotated[str | None, typer.Option(help="The model's name; the file's if left out.")] = None,
+    labels: Annotated[Path | None, typer.Option(help="The names of the outputs, in order.")] = None,
+    card: Annotated[Path | None, typer.Option(help="What you know of the model: any members of a card.")] = None,
+    architecture: Annotated[
+        str | None, typer.Option(help="For weights only: emotion-classic, or FILE.py:function that builds the network.")
+    ] = None,
+    trust: Annotated[bool, typer.Option("--trust", help="Run code that comes with the model.")] = False,
+    samples: Annotated[Path | None, typer.Option(help="Pictures to compare on; a folder a person calibrates.")] = None,
+    crop: Annotated[str, typer.Option(help="similarity: what the network sees: box, whole or aligned.")] = "box",
+    as_json: Json = False,
+) -> None:
+    """Put a model of your own beside the others (Keras and PyTorch files need the extra `import`)."""
+    from sightline.console import importing
+
+    importing.run(
+        file,
+        task,
+        name=name,
+        labels=labels,
+        card=card,
+        architecture=architecture,
+        trust=trust,
+        samples=samples,
+        crop=crop,
+        as_json=as_json,
+    )
 
 
 @models_app.command("verify")

@@ -100,9 +100,9 @@ def test_similarity_with_a_teacher(people: Path, tmp_path: Path) -> None:
         names = np.array([file.relative_to(people).as_posix() for file in files])
         np.savez(tmp_path / f"taught{number}.npz", names=names, chips=chips, vectors=vectors)
     outcome = train(
-        "similarity", people, tmp_path, epochs=3, progress=quiet, teacher="some-teacher", faces=tmp_path / "faces"
+        "similarity", people, tmp_path, epochs=3, progress=quiet, teacher="some-teacher", unlabelled=tmp_path / "faces"
     )
     check_similarity(outcome)
     card = Card.load(outcome.card)
     assert "taught by some-teacher" in card.training_data
-    assert "--teacher some-teacher --faces FACES" in card.figures[0].command
+    assert "--teacher some-teacher --unlabelled UNLABELLED" in card.figures[0].command

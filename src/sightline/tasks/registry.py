@@ -170,13 +170,12 @@ def _choose(task: str, part: str, alternatives: Part, store: Store) -> tuple[Car
     first one's error."""
     failures: list[SightlineError] = []
     for names in alternatives:
-        cards = tuple(map(store.card, names))
-        for card in cards:
-            _check(task, part, card)
         try:
+            cards = tuple(map(store.card, names))
             for card in cards:
+                _check(task, part, card)
                 store.weights(card)
-        except (Unavailable, ModelError) as error:
+        except (Unavailable, ModelError, UnknownModel) as error:
             failures.append(error)
             continue
         return cards

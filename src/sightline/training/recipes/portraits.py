@@ -1,9 +1,12 @@
 """Recipe `portraits`: DeepLabV3+ that tells people from background.
 
-Data: ``images/NAME.*`` + ``masks/NAME.png`` (white = person), as EG1800 (Shen et al. 2016), or ``images/`` and a COCO
-``instances.json``, whose category "person" counts. A tenth,
-by a hash of the name, is held out. Pictures are letterboxed on black: their shape is kept, and
-the border is background like any other.
+Data: ``images/NAME.*`` + ``masks/NAME.png`` (white = person), as EG1800 (Shen et al. 2016), or
+``images/`` and a COCO ``instances.json``, whose category "person" counts. A tenth, by a hash of the
+name, is held out. Pictures are letterboxed on black: their shape is kept, and the border is
+background like any other.
+
+With a ``teacher`` (the card of a larger network) the pictures of the folder ``unlabelled`` teach as
+well, under the teacher's masks.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from ..masks import MaskReport
 from ..nets.blocks import channels_last
 from ..nets.deeplabv3plus import DeepLabV3Plus
 from ..order import Order, Outcome
+from ..teachers.masks import list_taught
 
 __all__ = ["People", "PortraitsLesson", "build", "letterbox", "predict", "read_people", "train", "unletterbox"]
 
@@ -37,10 +41,12 @@ STORED = 320
 
 @dataclass(frozen=True)
 class People:
-    """``train`` at 320x320 to learn from; ``valid``, a tenth, at 256x256 to quote."""
+    """``train`` at 320x320 to learn from; ``valid``, a tenth, at 256x256 to quote; ``taught``, at 160x160, has a
+    teacher's masks."""
 
     train: MaskSet
     valid: MaskSet
+    taught: MaskSet | None = None
 
 
 def letterbox(picture: np.ndarray, side: int) -> np.ndarray:
@@ -90,10 +96,10 @@ def list_people(data: Path) -> tuple[list[Masked], list[Masked]]:
     return train, valid
 
 
-def read_people(data: Path) -> People:
+def read_people(data: Path, taught: list[Masked] | None = None) -> People:
     """Reads ``data`` and holds out a tenth. Raises `DataError` where there is nothing to read."""
     train, valid = list_people(data)
-    return People(_read(train, STORED), _read(valid, SIDE))
+    return People(_read(train, STORED), _read(valid, SIDE), _read(taught, STORED // 2) if taught else None)
 
 
 @torch.inference_mode()
@@ -111,8 +117,8 @@ def predict(model: nn.Module, pictures: Tensor, batch: int = 16) -> Tensor:
 class PortraitsLesson:
     """People and their masks, as `loop.Lesson` asks."""
 
-    def __init__(self, people: People, plan: Plan, *, batch: int = 16) -> None:
-        self.people, self.plan, self.batch = people, plan, batch
+    def __init__(self, people: People, plan: Plan, *, batch: int = 16, taught: int = 0) -> None:
+        self.people, self.plan, self.batch, self.taught = people, plan, batch, taught
         self.affine = augment.Affine(coverage=(0.6, 1.35), degrees=15, shift=0.08, aspect=0.15)
 
     def size(self, epoch: int) -> int:
@@ -126,11 +132,11 @@ class PortraitsLesson:
         for rows in order.split(self.batch):
             if len(rows) < min(self.batch, len(order)):
                 continue
-            x = self.people.train.pictures[rows].float() / 255
-            target = self.people.train.masks[rows].float() / 255
-            matrices = self.affine.draw(len(rows), generator)
-            x = augment.warp(x, matrices, (size, size), padding="zeros")
-            target = augment.warp(target, matrices, (size, size), padding="zeros")
+            x, target = self.view(self.people.train, rows, size, generator)
+            if self.people.taught is not None:
+                more = torch.randint(len(self.people.taught), (self.taught,), generator=generator)
+                others, masks = self.view(self.people.taught, more, size, generator)
+                x, target = torch.cat([x, others]), torch.cat([target, masks])
             x, target = self.join(x, target, generator)
             x = augment.gamma(x, 0.3, generator)
             x = augment.tint(x, 0.2, generator)
@@ -139,6 +145,15 @@ class PortraitsLesson:
             x = augment.blur(x, 1.2, 0.15, generator)
             x = augment.noise(x, 0.04, 0.25, generator)
             yield x.contiguous(memory_format=torch.channels_last), target
+
+    def view(self, pictures: MaskSet, rows: Tensor, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Pictures and masks of ``rows``, turned, zoomed and shifted alike."""
+        matrices = self.affine.draw(len(rows), generator)
+        x, target = pictures.pictures[rows].float() / 255, pictures.masks[rows].float() / 255
+        return (
+            augment.warp(x, matrices, (size, size), padding="zeros"),
+            augment.warp(target, matrices, (size, size), padding="zeros"),
+        )
 
     def join(self, x: Tensor, target: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Cuts some people out and puts them before another picture, whose person stays there."""
@@ -196,12 +211,17 @@ def make_plan(order: Order, items: int, batch: int) -> Plan:
 
 def train(order: Order) -> Outcome:
     """Reads, learns, exports, measures the exported file, and writes the card."""
-    people = read_people(order.data)
-    batch = min(16, max(2, len(people.train) // 4))
+    teacher, taught = order.options.get("teacher"), None
+    if teacher is not None:
+        if "unlabelled" not in order.options:
+            raise DataError("a teacher of masks needs pictures: name their folder with --unlabelled")
+        taught = list_taught(Path(order.options["unlabelled"]), str(teacher))
+    people = read_people(order.data, taught)
+    batch = min(16 if taught is None else 10, max(2, len(people.train) // 4))
     plan = make_plan(order, len(people.train), batch)
     seed_everything(order.seed)
     model = build()
-    lesson = PortraitsLesson(people, plan, batch=batch)
+    lesson = PortraitsLesson(people, plan, batch=batch, taught=6)
     fit(model, lesson, plan, order.out, resume=order.resume, report=order.report)
     return publish(order, model, people)
 
@@ -227,6 +247,9 @@ def publish(order: Order, model: nn.Module, people: People) -> Outcome:
         [f"{people.valid.names[n]} {report.rows[n][1]['jaccard']:.3f}" for n in picks],
         order.out / "samples.png",
     )
+    taught = ""
+    if people.taught is not None:
+        taught = f", and {len(people.taught)} pictures masked by {order.options['teacher']}"
     facts = {
         "name": "portraits-deeplab",
         "version": "1",
@@ -235,7 +258,7 @@ def publish(order: Order, model: nn.Module, people: People) -> Outcome:
         "labels": ["background", "person"],
         "licence": "Apache-2.0 (weights); trained on data for academic use only",
         "research_only": True,
-        "training_data": f"EG1800, {len(people.train)} portraits (Flickr photos, academic use)",
+        "training_data": f"EG1800, {len(people.train)} portraits (Flickr photos, academic use){taught}",
         "paper": "Chen et al. 2018, arXiv 1802.02611; Sandler et al. 2018, arXiv 1801.04381",
         "thresholds": {"mask": 0.5},
         "input": {

@@ -7,7 +7,7 @@ can be mined inside them (Hermans et al. 2017, arXiv 1703.07737); beside the tri
 softmax over the people gives every face a direction.
 
 With a ``teacher`` (the card of a larger face network) the network also learns where the teacher
-puts each face, and then faces without a name teach too: those below the folder ``faces``.
+puts each face, and then faces without a name teach too: those below the folder ``unlabelled``.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from ..loop import Plan, fit, seed_everything
 from ..nets.blocks import channels_last
 from ..nets.siamese import FaceEmbedder, MarginHead
 from ..order import Order, Outcome
-from ..teacher import Taught, learn_from
+from ..teachers.faces import Taught, learn_from
 
 __all__ = ["Persons", "SiameseTrainer", "SimilarityLesson", "build", "embed", "read_persons", "train", "triplet_loss"]
 
@@ -268,7 +268,7 @@ def read(order: Order) -> Persons:
     teacher = order.options.get("teacher")
     if teacher is None:
         return read_persons(order.data)
-    folders = [order.data, *([Path(order.options["faces"])] if "faces" in order.options else [])]
+    folders = [order.data, *([Path(order.options["unlabelled"])] if "unlabelled" in order.options else [])]
     known, *others = learn_from(str(teacher), folders, STORED, order.out, order.report)
     return taught_persons(known, others[0] if others else None)
 

@@ -29,7 +29,7 @@ from sightline.tasks.crops import largest_face
 from sightline.tasks.registry import load
 from sightline.tasks.similarity import Similarity
 
-from .datasets import SUFFIXES, DataError, read_picture
+from ..datasets import SUFFIXES, DataError, read_picture
 
 __all__ = ["Taught", "aligned_faces", "learn_from"]
 

@@ -1,0 +1,1 @@
+"""Larger networks that small ones learn from, one kind of answer a file."""
