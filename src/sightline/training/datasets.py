@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -22,6 +20,7 @@ import torch
 from torch import Tensor
 
 from sightline.evaluation import split
+from sightline.evaluation.coco import category_masks
 
 __all__ = [
     "ClassSet",
@@ -179,8 +178,8 @@ def list_masked(folder: Path, category: str | None = None) -> list[Masked]:
     """What is below ``folder``, sorted by name: ``images/NAME.*`` with ``masks/NAME.png`` (128 or more means
     "inside"), or, where ``category`` is given and there is an ``instances.json`` (COCO), the union of that category's
     shapes. Raises `DataError` where a mask is missing or there is nothing."""
-    coco = folder / "instances.json"
-    items = _coco(folder, coco, category) if category is not None and coco.exists() else _pairs(folder)
+    coco = category is not None and (folder / "instances.json").exists()
+    items = _coco(folder, str(category)) if coco else _pairs(folder)
     if not items:
         raise DataError(f"{folder / 'images'} holds no pictures")
     return items
@@ -207,40 +206,11 @@ def _pairs(folder: Path) -> list[Masked]:
     return items
 
 
-def _coco(folder: Path, file: Path, category: str) -> list[Masked]:
-    """A picture without the category has an empty mask. Crowd regions (run lengths) are painted too, so that a crowd
-    of people counts as people."""
-    facts = json.loads(file.read_text())
-    wanted = {c["id"] for c in facts["categories"] if c["name"] == category}
-    if not wanted:
-        raise DataError(f"{file.name} knows no category {category!r}")
-    shapes: dict[int, list[Any]] = {}
-    for note in facts["annotations"]:
-        if note["category_id"] in wanted:
-            shapes.setdefault(note["image_id"], []).append(note["segmentation"])
-    items = []
-    for entry in sorted(facts["images"], key=lambda e: str(e["file_name"])):
-        size = (int(entry["height"]), int(entry["width"]))
-        path = folder / "images" / entry["file_name"]
-        items.append(Masked(path.stem, path, partial(_painted, size, shapes.get(entry["id"], []))))
-    return items
-
-
-def _painted(size: tuple[int, int], shapes: Sequence[Any]) -> np.ndarray:
-    mask = np.zeros(size, np.uint8)
-    for shape in shapes:
-        _paint(mask, shape)
-    return mask
-
-
-def _paint(mask: np.ndarray, shape: list[Any] | dict[str, Any]) -> None:
-    if isinstance(shape, list):
-        polygons = [np.rint(np.reshape(p, (-1, 2))).astype(np.int32) for p in shape]
-        cv2.fillPoly(mask, polygons, 255)
-    elif isinstance(shape["counts"], list):  # uncompressed run lengths, column by column
-        runs = np.asarray(shape["counts"])
-        values = np.repeat(np.arange(len(runs)) % 2, runs).astype(bool)
-        mask[values.reshape(shape["size"][::-1]).T] = 255
+def _coco(folder: Path, category: str) -> list[Masked]:
+    try:
+        return [Masked(path.stem, path, mask) for path, mask in category_masks(folder, category).items()]
+    except ValueError as error:
+        raise DataError(str(error)) from None
 
 
 def pixel_keys(pictures: Tensor) -> list[bytes]:

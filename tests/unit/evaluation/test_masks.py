@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,9 +17,16 @@ from sightline.evaluation.split import held_out
 from sightline.images.decode import read
 
 
-def bright(path: Path) -> Any:
+class Bright:
     """A task that marks the bright half of a picture."""
-    return SimpleNamespace(mask=(read(path).pixels.max(axis=2) > 127).astype(np.uint8) * 255)
+
+    name = "background"
+
+    def __call__(self, path: Path) -> Any:
+        return SimpleNamespace(mask=(read(path).pixels.max(axis=2) > 127).astype(np.uint8) * 255)
+
+
+bright: Any = Bright()
 
 
 def write(data: Path, name: str, picture: np.ndarray, mask: np.ndarray, suffix: str = ".png") -> None:
@@ -100,3 +108,26 @@ def test_one_source_needs_no_table(tmp_path: Path) -> None:
     write(tmp_path, "film_1", columns(5), columns(5))
     write(tmp_path, "film_2", columns(5), columns(5))
     assert "by_source" not in evaluate(bright, tmp_path, 1)
+
+
+def test_people_of_a_coco_folder(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    for name in ("a.png", "b.png"):
+        Image.fromarray(columns(5)).save(tmp_path / "images" / name)
+    # The columns 0 to 4 of a 4 x 10 picture; run lengths go down the columns.
+    person = {"image_id": 1, "category_id": 1, "segmentation": {"size": [4, 10], "counts": [0, 20, 20]}}
+    dog = {"image_id": 2, "category_id": 18, "segmentation": [[0, 0, 3, 0, 3, 3, 0, 3]]}
+    images = [
+        {"id": number, "file_name": name, "height": 4, "width": 10} for number, name in ((1, "a.png"), (2, "b.png"))
+    ]
+    kinds = [{"id": 1, "name": "person"}, {"id": 18, "name": "dog"}]
+    file = tmp_path / "instances.json"
+    file.write_text(json.dumps({"images": images, "annotations": [person, dog], "categories": kinds}))
+    got = evaluate(bright, tmp_path, 1)
+    assert (got["n"], got["iou"]) == (1, 1)  # the picture of a dog shows nobody, so it is not judged
+    file.write_text(json.dumps({"images": images, "annotations": [], "categories": kinds[1:]}))
+    with pytest.raises(InvalidOption, match="person"):
+        evaluate(bright, tmp_path, 1)
+    file.write_text("[]")
+    with pytest.raises(InvalidOption, match="COCO"):
+        evaluate(bright, tmp_path, 1)
