@@ -21,6 +21,7 @@ ARCHITECTURES = {
     "facemesh": "sightline.architectures.facemesh:FaceMesh",
     "haar": "sightline.architectures.haar:Haar",
     "siamese": "sightline.architectures.siamese:Siamese",
+    "iris": "sightline.architectures.iris:Iris",
     "selfie": "sightline.architectures.selfie:Selfie",
 }
 

@@ -67,7 +67,7 @@ def show(name: str, as_json: bool) -> None:
 def pull(names: tuple[str, ...], defaults: bool, as_json: bool) -> bool:
     """Pull models by name, and those of tasks by the task's name; whether all are here now."""
     settings = Settings.from_env()
-    wanted = names + (tuple(registry.TASKS) if defaults else ())
+    wanted = names + (registry.DEFAULTS if defaults else ())
     done = pull_cards(wanted, settings, strict=not defaults)
     if as_json:
         store = Store(settings, pull=False)

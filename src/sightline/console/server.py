@@ -29,7 +29,7 @@ def run(names: tuple[str, ...], host: str, port: int, settings: Settings, *, pul
         )
     if pull:
         # A named task has to be whole; without names, what cannot be pulled is not served, and the log says so.
-        pull_cards(tuple(names or registry.TASKS), settings, strict=bool(names))
+        pull_cards(names or registry.DEFAULTS, settings, strict=bool(names))
     store = Store(settings, pull=False)
     for name in names:
         reason = registry.missing(name, store)

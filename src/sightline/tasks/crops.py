@@ -10,19 +10,22 @@ from sightline.images.picture import Picture
 _DOUBTFUL = 0.3
 
 
+def find_faces(detector: FaceDetector, mesher: FaceMesher | None, picture: Picture) -> list[FaceFound]:
+    """Every face, in decoded pixels. Where the detector is sure of none, its doubtful ones count if there is a mesh
+    that is sure of them."""
+    faces = detector.detect(picture.pixels)
+    if faces or mesher is None:
+        return faces
+    least = mesher.card.threshold("score")
+    doubtful = detector.detect(picture.pixels, _DOUBTFUL)
+    return [face for face in doubtful if mesher.points(picture.pixels, face)[1] >= least]
+
+
 def largest_face(
     detector: FaceDetector, mesher: FaceMesher | None, picture: Picture, name: str
 ) -> tuple[FaceFound, int]:
-    """The face with the largest box, in decoded pixels, and how many faces there were.
-
-    Where the detector is sure of none, its doubtful ones count if there is a mesh that is sure of them. Raises
-    `NoFace` naming the picture.
-    """
-    faces = detector.detect(picture.pixels)
-    if not faces and mesher is not None:
-        doubtful = detector.detect(picture.pixels, _DOUBTFUL)
-        least = mesher.card.threshold("score")
-        faces = [face for face in doubtful if mesher.points(picture.pixels, face)[1] >= least]
+    """Of `find_faces` the one with the largest box, and how many there are. Raises `NoFace` naming the picture."""
+    faces = find_faces(detector, mesher, picture)
     if not faces:
         raise NoFace(f"no face was found in {name}")
     return max(faces, key=lambda face: face.box.area), len(faces)

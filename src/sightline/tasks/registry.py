@@ -58,6 +58,9 @@ TASKS: dict[str, Recipe] = {
     "lungs": Recipe("sightline.tasks.lungs:Lungs", {"segmenter": (("lungs-bcdunet",),)}),
 }
 
+DEFAULTS = (*TASKS, "iris")
+"""What a whole installation pulls: every task's models, and those that only the details of faces are read by."""
+
 # What plays a part has this method (the protocols of `architectures.base`).
 _METHODS = {
     "detector": "detect",
