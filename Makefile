@@ -1,13 +1,15 @@
 # make serve   install into .venv, pull the models, serve the page at http://127.0.0.1:8000
 # make test    lint, types, floors, all tests
 # make test-train   the training recipes, with PyTorch
+# make test-postgres  face collections on PostgreSQL too
+# make test-import  models of other frameworks brought in, with Keras and PyTorch
 PYTHON ?= python3
 BIN := .venv/bin
 HOST ?= 127.0.0.1
 PORT ?= 8000
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: serve test test-train lint types floors unit chromium models figures clean
+.PHONY: serve test test-train test-import test-postgres lint types floors unit chromium models figures clean
 
 serve: .venv/base
 	$(BIN)/sightline serve --pull --host $(HOST) --port $(PORT)
@@ -18,6 +20,16 @@ test: lint types floors unit
 test-train: .venv/dev
 	@$(PIP) install --quiet --constraint constraints.txt --editable '.[dev,train]'
 	$(BIN)/pytest tests/training
+
+# Models of Keras, PyTorch, ONNX and TFLite brought in, converted, compared and served; needs Keras and PyTorch.
+test-import: .venv/dev models
+	@$(PIP) install --quiet --constraint constraints.txt --editable '.[dev,import]'
+	$(BIN)/pytest tests/importing
+
+# The stores of faces on a real PostgreSQL with pgvector too, which the package pgserver brings and the tests start.
+test-postgres: .venv/dev
+	@$(PIP) install --quiet --constraint constraints.txt --editable '.[dev,postgres]' pgserver
+	$(BIN)/pytest tests/unit/collections
 
 lint: .venv/dev
 	$(BIN)/ruff check .

@@ -22,8 +22,16 @@ app = typer.Typer(
 )
 models_app = typer.Typer(help="The models: list, show, pull, import, verify.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
+rekognition_app = typer.Typer(help="Amazon Rekognition's protocol: operations.", no_args_is_help=True)
+app.add_typer(rekognition_app, name="rekognition")
+collections_app = typer.Typer(help="Known faces: list, calibrate, migrate.", no_args_is_help=True)
+app.add_typer(collections_app, name="collections")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+StoreUrl = Annotated[
+    str | None,
+    typer.Option("--store", help="sqlite:PATH or postgresql://... (or SIGHTLINE_COLLECTIONS).", metavar="URL"),
+]
 
 
 def main() -> None:
@@ -101,7 +109,7 @@ def predict(
 
 @app.command()
 def serve(
-    tasks: Annotated[list[str] | None, typer.Argument(help="The tasks; none: all whose models are here.")] = None,
+    tasks: Annotated[list[str] | None, typer.Argument(help="Tasks, or TASK=MODEL; none: all that are here.")] = None,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = 8000,
     api_key: Annotated[str | None, typer.Option(help="The key callers must send (or SIGHTLINE_API_KEY).")] = None,
@@ -280,6 +288,53 @@ def models_verify(names: Annotated[list[str] | None, typer.Argument()] = None, a
 
     if not catalogue.verify(tuple(names or ()), as_json):
         raise typer.Exit(1)
+
+
+@rekognition_app.command("operations")
+def rekognition_operations(
+    as_json: Json = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print the list of docs/rekognition.md.")] = False,
+) -> None:
+    """Which operations of Rekognition's protocol work here."""
+    from sightline.console import rekognition
+
+    rekognition.operations(as_json, as_markdown)
+
+
+@collections_app.command("list")
+def collections_list(store: StoreUrl = None, as_json: Json = False) -> None:
+    """Every collection: its faces and users, its model, its calibration."""
+    from sightline.console import collections
+
+    collections.show_all(store, as_json)
+
+
+@collections_app.command("calibrate")
+def collections_calibrate(
+    name: Annotated[str, typer.Argument(help="The collection.")],
+    pairs: Annotated[Path | None, typer.Option(help="Lines FIRST,SECOND,LABEL: face ids or pictures, 1 or 0.")] = None,
+    users: Annotated[bool, typer.Option("--users", help="The pairs are those of the faces of its users.")] = False,
+    rate: Annotated[float, typer.Option("--false-match-rate", help="The most pairs of two people at 80.")] = 0.001,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Measure only.")] = False,
+    store: StoreUrl = None,
+    as_json: Json = False,
+) -> None:
+    """Set what similarity means from labelled pairs: 80 is where the wanted false-match rate lies."""
+    from sightline.console import collections
+
+    collections.recalibrate(store, name, pairs, users, rate, dry_run=dry_run, as_json=as_json)
+
+
+@collections_app.command("migrate")
+def collections_migrate(
+    name: Annotated[str, typer.Argument(help="The collection; it must have kept pictures.")],
+    model: Annotated[str, typer.Option(help="The card of the face embedder to change to.")] = "dlib-face",
+    store: StoreUrl = None,
+) -> None:
+    """Embed the faces of a collection anew with another model, or another version of it."""
+    from sightline.console import collections
+
+    collections.reembed(store, name, model)
 
 
 if __name__ == "__main__":

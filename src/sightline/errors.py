@@ -8,14 +8,26 @@
     │   ├── InvalidOption           an option is unknown, missing or out of range
     │   ├── MissingInput            a picture the task needs was not given
     │   ├── NoFace                  the question needs a face and the picture has none
-    │   └── FetchRefused            an address that may not be fetched
+    │   ├── FetchRefused            an address that may not be fetched
+    │   ├── InvalidPage             a token of a next page that was never given
+    │   ├── ModelMismatch           vectors of another model than the collection's
+    │   └── Conflict                it does not go with what is there
+    │       ├── CollectionExists
+    │       ├── UserExists
+    │       ├── UserFull            no more faces can be associated with this user
+    │       ├── TooManyTags
+    │       └── RequestReused       a request's token came again with other arguments
     ├── NotFound
     │   ├── UnknownTask
-    │   └── UnknownModel
+    │   ├── UnknownModel
+    │   ├── CollectionMissing
+    │   ├── FaceMissing             no such face in the collection
+    │   └── UserMissing
     ├── Unavailable                 right now; the same request may work later or elsewhere
     │   ├── ModelMissing            weights are not on this machine
     │   ├── Offline                 the network would be needed and is forbidden
     │   ├── SourceFailed            a registry, a bucket or a picture provider did not answer
+    │   ├── StoreUnavailable        the database of the collections does not answer
     │   └── Busy                    more work is waiting than the limits allow
     └── ModelError                  the installation is wrong
         ├── InvalidCard
@@ -65,6 +77,38 @@ class FetchRefused(InvalidRequest):
     code = "fetch_refused"
 
 
+class InvalidPage(InvalidRequest):
+    code = "invalid_page"
+
+
+class ModelMismatch(InvalidRequest):
+    code = "model_mismatch"
+
+
+class Conflict(InvalidRequest):
+    code = "conflict"
+
+
+class CollectionExists(Conflict):
+    code = "collection_exists"
+
+
+class UserExists(Conflict):
+    code = "user_exists"
+
+
+class UserFull(Conflict):
+    code = "user_full"
+
+
+class TooManyTags(Conflict):
+    code = "too_many_tags"
+
+
+class RequestReused(Conflict):
+    code = "request_reused"
+
+
 class NotFound(SightlineError):
     code = "not_found"
 
@@ -75,6 +119,18 @@ class UnknownTask(NotFound):
 
 class UnknownModel(NotFound):
     code = "unknown_model"
+
+
+class CollectionMissing(NotFound):
+    code = "collection_missing"
+
+
+class FaceMissing(NotFound):
+    code = "face_missing"
+
+
+class UserMissing(NotFound):
+    code = "user_missing"
 
 
 class Unavailable(SightlineError):
@@ -91,6 +147,10 @@ class Offline(Unavailable):
 
 class SourceFailed(Unavailable):
     code = "source_failed"
+
+
+class StoreUnavailable(Unavailable):
+    code = "store_unavailable"
 
 
 class Busy(Unavailable):

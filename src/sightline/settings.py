@@ -23,14 +23,21 @@ def _default_cache() -> Path:
     return user_cache_path("sightline")
 
 
+def _default_models() -> Path:
+    from platformdirs import user_data_path
+
+    return user_data_path("sightline") / "models"
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The settings of one process. Immutable: a change is a new object (`dataclasses.replace`)."""
 
     cache: Path = field(default_factory=_default_cache)
     """Where pulled models are kept."""
-    models: Path | None = None
-    """A folder of the user's own models, one folder each with a `card.toml`; looked at before the shipped ones."""
+    models: Path = field(default_factory=_default_models)
+    """The user's own models, one folder each with a `card.toml`; looked at before the shipped ones, and where
+    `sightline models import` puts them."""
     offline: bool = False
     """Never open a socket to fetch weights or backgrounds."""
     threads: int = 0
@@ -52,6 +59,18 @@ class Settings:
     """A folder of the user's own backgrounds; without it, the embedded gallery."""
     api_key: str | None = field(default=None, repr=False)
     """The key that the native HTTP API asks for; none leaves it open (loopback only)."""
+    collections: str | None = field(default=None, repr=False)
+    """Where known faces live: `sqlite:PATH` or `postgresql://...`; without it, a file in the user's data folder."""
+    aws_access_key_id: str | None = None
+    """The access key id that Rekognition's clients sign with; set together with the secret."""
+    aws_secret_access_key: str | None = field(default=None, repr=False)
+    """Its secret."""
+    aws_keys_file: Path | None = None
+    """A TOML file of several keys and what each may do (`docs/rekognition.md`)."""
+    aws_anonymous: bool = False
+    """Let Rekognition's clients in from anywhere without a key. Where no keys are set, this machine itself may."""
+    s3_endpoint: str | None = None
+    """Where Rekognition's `S3Object` is read: an http(s) address, or `aws` for Amazon's own. None: nowhere."""
     max_concurrency: int = 0
     """Questions worked on at once; 0 is the number of cores."""
     max_queue: int = 64
@@ -68,6 +87,12 @@ class Settings:
             # Written so that NaN fails too.
             if not 0 <= getattr(self, name) < float("inf"):
                 raise InvalidOption(f"{name} must be a number that is not negative")
+        if (self.aws_access_key_id is None) != (self.aws_secret_access_key is None):
+            raise InvalidOption("aws_access_key_id and aws_secret_access_key are set together")
+        if self.aws_anonymous and (self.aws_access_key_id or self.aws_keys_file):
+            raise InvalidOption("aws_anonymous lets everybody in without a key; take away the AWS keys, or it")
+        if self.s3_endpoint not in (None, "aws") and not str(self.s3_endpoint).startswith(("http://", "https://")):
+            raise InvalidOption("s3_endpoint is an http or https address, or aws")
         if not self.providers:
             raise InvalidOption("providers must name at least one execution provider")
 

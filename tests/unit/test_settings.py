@@ -26,7 +26,6 @@ def test_an_empty_environment_gives_the_defaults() -> None:
         ("cache", "/models", Path("/models")),
         ("cache", "~/models", Path.home() / "models"),
         ("models", "own", Path("own")),
-        ("models", "", None),
         ("gallery", "/pictures", Path("/pictures")),
         ("offline", "1", True),
         ("offline", "TRUE", True),

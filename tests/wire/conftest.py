@@ -69,6 +69,12 @@ def command(tmp_path_factory: pytest.TempPathFactory) -> Command:
     return run
 
 
+@pytest.fixture(scope="module")
+def offline(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """A machine without network and without pulled models."""
+    return {"SIGHTLINE_CACHE": str(tmp_path_factory.mktemp("empty")), "SIGHTLINE_OFFLINE": "1"}
+
+
 @pytest.fixture(scope="session")
 def three_faces(tmp_path_factory: pytest.TempPathFactory, portrait: np.ndarray) -> list[Path]:
     """An anchor, a mirrored copy of the same face, and another cut of it."""

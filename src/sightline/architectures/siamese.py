@@ -42,11 +42,19 @@ def _cosine(a: Vectors, b: Vectors) -> float:
     return float(1 - a @ b / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-12))
 
 
+def _signed(a: Vectors, b: Vectors) -> float:
+    apart, half = np.abs(a - b), len(a) // 2
+    return float(apart[:half].sum() - apart[half:].sum())
+
+
 METRICS: dict[str, Callable[[Vectors, Vectors], float]] = {
     "euclidean": _euclidean,
     "squared": _squared,
     "manhattan": _manhattan,
     "cosine": _cosine,
+    # Manhattan over the first half of the vectors less that over the second: a Manhattan distance whose weights,
+    # folded into the tower, have both signs (Koch et al. 2015).
+    "signed": _signed,
 }
 
 

@@ -19,8 +19,12 @@ log = logging.getLogger("sightline")
 
 
 def run(names: tuple[str, ...], host: str, port: int, settings: Settings, *, pull: bool, insecure: bool) -> None:
-    """Serve until SIGTERM or SIGINT, then finish what is in flight. Raises `InvalidOption`, `UnknownTask`,
-    `Unavailable`, and what pulling raises."""
+    """Serve until SIGTERM or SIGINT, then finish what is in flight. A name is a task, or TASK=MODEL.
+
+    Raises `InvalidOption`, `UnknownTask`, `Unavailable`, and what pulling raises.
+    """
+    chosen = dict(name.partition("=")[::2] for name in names)
+    names = tuple(chosen)
     for name in names:
         registry.recipe(name)
     if not _is_loopback(host) and settings.api_key is None and not insecure:
@@ -31,7 +35,10 @@ def run(names: tuple[str, ...], host: str, port: int, settings: Settings, *, pul
         # A named task has to be whole; without names, what cannot be pulled is not served, and the log says so.
         pull_cards(names or registry.DEFAULTS, settings, strict=bool(names))
     store = Store(settings, pull=False)
-    for name in names:
+    for name, model in chosen.items():
+        if model:
+            registry.choose(name, store, model=model)
+            continue
         reason = registry.missing(name, store)
         if reason:
             raise Unavailable(f"{name} cannot be served: {reason}; `sightline models pull {name}`, or add --pull")
@@ -49,7 +56,7 @@ def run(names: tuple[str, ...], host: str, port: int, settings: Settings, *, pul
     shown = f"[{host}]" if ":" in host else host
     log.info("Sightline listens on http://%s:%d  (API: /docs, stop: Ctrl+C)", shown, listener.getsockname()[1])
     config = uvicorn.Config(
-        create_app(Runtime(settings, store=store), names),
+        create_app(Runtime(settings, store=store, models=chosen), names),
         log_config=None,
         access_log=False,
         server_header=False,

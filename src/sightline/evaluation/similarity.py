@@ -162,16 +162,20 @@ def tar_at_far(distances: Floats, same: npt.NDArray[np.bool_], rate: float) -> f
 
 
 def fit_logistic(distances: Floats, same: npt.NDArray[np.bool_]) -> tuple[float, float]:
-    """Platt's curve 1 / (1 + exp(slope * (distance - middle))) by Newton's method: middle, slope."""
+    """Platt's curve 1 / (1 + exp(slope * (distance - middle))) through distances of any scale, by Newton's method from
+    a flat curve: middle, slope. A little ridge keeps it finite where no pair is doubtful."""
     finite = np.isfinite(distances)
     x, y = distances[finite], same[finite].astype(np.float64)
-    design = np.stack([np.ones_like(x), x], axis=1)
-    weights = np.array([6.0, -10.0])
+    mean, scale = float(x.mean()), float(x.std()) or 1.0
+    design = np.stack([np.ones_like(x), (x - mean) / scale], axis=1)
+    ridge = 0.1 * np.eye(2)
+    weights = np.zeros(2)
     for _ in range(50):
         p = 1 / (1 + np.exp(-np.clip(design @ weights, -60, 60)))
-        hessian = (design * (p * (1 - p))[:, None]).T @ design + 1e-9 * np.eye(2)
-        step = np.linalg.solve(hessian, design.T @ (y - p))
+        hessian = (design * (p * (1 - p))[:, None]).T @ design + ridge
+        step = np.linalg.solve(hessian, design.T @ (y - p) - ridge @ weights)
         weights = weights + step
         if np.abs(step).max() < 1e-9:
             break
-    return float(-weights[0] / weights[1]), float(-weights[1])
+    slope = float(-weights[1] / scale)
+    return (mean + float(weights[0]) / slope if slope else mean), slope

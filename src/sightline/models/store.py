@@ -59,7 +59,7 @@ class Store:
         """
         found: dict[str, Card] = {}
         for folder in (self._settings.models, self._zoo):
-            for path in sorted(folder.glob("*/card.toml")) if folder is not None else ():
+            for path in sorted(folder.glob("*/card.toml")):
                 card = Card.load(path)
                 found.setdefault(card.name, card)
         return list(found.values())

@@ -26,6 +26,7 @@ from sightline.protocols import openapi
 from sightline.protocols.accept import negotiate
 from sightline.protocols.classic import Classic
 from sightline.protocols.native import JSON, Native
+from sightline.protocols.rekognition.endpoint import Rekognition
 from sightline.serving.errors import STATUS, body
 from sightline.serving.gate import Gate
 from sightline.serving.metrics import Metrics
@@ -72,6 +73,7 @@ def create_app(runtime: Runtime, names: tuple[str, ...] = ()) -> FastAPI:
     native = Native(runtime, metrics)
     app.include_router(native.router())
     app.include_router(Classic(native).router())
+    app.include_router(Rekognition(runtime, metrics).router())
     _add_health(app, runtime, metrics)
     _add_pages(app)
     _add_errors(app, runtime)

@@ -38,7 +38,10 @@ class Runtime:
     `start` loads and warms; until it is done `not_ready` gives the reason.
     """
 
-    def __init__(self, settings: Settings, *, store: Store | None = None) -> None:
+    def __init__(
+        self, settings: Settings, *, store: Store | None = None, models: Mapping[str, str] | None = None
+    ) -> None:
+        self._models = dict(models or {})
         self.settings = settings
         self.store = store or Store(settings, pull=False)
         self.tasks: dict[str, Task[Any, Any]] = {}
@@ -72,6 +75,11 @@ class Runtime:
             self._failure = str(error)
             raise
         self._ready = True
+
+    @property
+    def loading(self) -> bool:
+        """Whether models are still being loaded: what cannot be answered now may be a moment later."""
+        return not (self._ready or self._failure or self._stopping)
 
     def not_ready(self) -> str | None:
         """Why questions cannot be answered yet or any more; None if they can."""
@@ -149,7 +157,8 @@ class Runtime:
     def _load(self, name: str) -> Task[Any, Any]:
         # Questions share the cores: with a worker a core, one inference keeps to one thread.
         threads = self.settings.threads or max(1, (os.cpu_count() or 1) // self._workers)
-        return registry.load(name, settings=replace(self.settings, threads=threads), store=self.store)
+        settings = replace(self.settings, threads=threads)
+        return registry.load(name, model=self._models.get(name) or None, settings=settings, store=self.store)
 
     def _in_every_worker(self, work: Callable[[], None]) -> None:
         barrier = threading.Barrier(self._workers)

@@ -111,7 +111,7 @@ def choose(
 ) -> dict[str, tuple[Card, ...]]:
     """The cards that play each part of a task, their weights made sure of. Raises as `load`."""
     plan = recipe(name)
-    wanted = _wanted(name, plan, model, detector)
+    wanted = _wanted(name, plan, store, model, detector)
     for part, alternatives in wanted.items():
         if alternatives is not plan.parts[part]:
             # What a person chose wrongly is said before anything is pulled for the other parts.
@@ -149,15 +149,22 @@ def _absent(names: tuple[str, ...], store: Store) -> str | None:
     return None
 
 
-def _wanted(name: str, plan: Recipe, model: str | None, detector: str | None) -> dict[str, Part]:
+def _wanted(name: str, plan: Recipe, store: Store, model: str | None, detector: str | None) -> dict[str, Part]:
     wanted = dict(plan.parts)
     if model is not None:
-        wanted[next(iter(wanted))] = (_NICKNAMES.get(model, (model,)),)
+        wanted[next(iter(wanted))] = (_called(model, store),)
     if detector is not None:
         if "detector" not in wanted:
             raise InvalidOption(f"{name} has no detector to choose")
-        wanted["detector"] = (_NICKNAMES.get(detector, (detector,)),)
+        wanted["detector"] = (_called(detector, store),)
     return wanted
+
+
+def _called(name: str, store: Store) -> tuple[str, ...]:
+    """The cards that a person means: a model of that very name, the user's own say, before a nickname."""
+    if name in _NICKNAMES and all(card.name != name for card in store.cards()):
+        return _NICKNAMES[name]
+    return (name,)
 
 
 def _check(task: str, part: str, card: Card) -> None:

@@ -37,13 +37,13 @@ def without_specks(mask: np.ndarray, share: float = 0.01) -> np.ndarray:
 class MaskReport:
     """Collects figures picture by picture; means over pictures come out, by group too."""
 
-    def __init__(self, *, surfaces: bool = False, boundary: bool = False) -> None:
-        self.surfaces, self.boundary = surfaces, boundary
+    def __init__(self, *, surfaces: bool = False, boundary: bool = False, threshold: float = 0.5) -> None:
+        self.surfaces, self.boundary, self.threshold = surfaces, boundary, threshold
         self.rows: list[tuple[str, Row]] = []
 
     def add(self, probabilities: np.ndarray, true: np.ndarray, group: str = "") -> Row:
         """Judges one picture: ``probabilities`` float and ``true`` boolean, height x width."""
-        found = probabilities >= 0.5
+        found = probabilities >= self.threshold
         row: Row = mask_figures(found, true)
         if self.surfaces:
             row["auc"] = auc(-probabilities[::2, ::2].ravel(), true[::2, ::2].ravel())

@@ -32,8 +32,8 @@ def engine(weights: Path) -> LiteRTEngine:
 
 @pytest.mark.models
 def test_it_says_what_goes_in_and_out(engine: LiteRTEngine) -> None:
-    assert [(t.shape, t.dtype) for t in engine.inputs] == [((1, 256, 256, 3), np.dtype(np.float32))]
-    assert [t.shape for t in engine.outputs] == [(1, 256, 256, 1)]
+    assert [(t.shape, t.dtype) for t in engine.inputs] == [((None, 256, 256, 3), np.dtype(np.float32))]
+    assert [t.shape for t in engine.outputs] == [(None, 256, 256, 1)]
     (output,) = engine.run(*map(ones_like, engine.inputs))
     assert output.shape == (1, 256, 256, 1)
     assert output.dtype == np.float32
@@ -46,7 +46,7 @@ def test_it_says_what_goes_in_and_out(engine: LiteRTEngine) -> None:
     [
         (),
         (np.zeros((1, 256, 256, 3), np.float32),) * 2,
-        (np.zeros((2, 256, 256, 3), np.float32),),
+        (np.zeros((256, 256, 3), np.float32),),
         (np.zeros((1, 3, 256, 256), np.float32),),
         (np.zeros((1, 256, 256, 3), np.uint8),),
     ],
@@ -54,6 +54,14 @@ def test_it_says_what_goes_in_and_out(engine: LiteRTEngine) -> None:
 def test_inputs_that_do_not_fit(engine: LiteRTEngine, arrays: tuple[np.ndarray, ...]) -> None:
     with pytest.raises(EngineError):
         engine.run(*arrays)
+
+
+@pytest.mark.models
+def test_several_at_once_are_answered_as_each_alone(engine: LiteRTEngine) -> None:
+    batch = np.random.default_rng(1).random((3, 256, 256, 3), np.float32)
+    (together,) = engine.run(batch)
+    alone = np.concatenate([engine.run(batch[index : index + 1])[0] for index in range(3)])
+    np.testing.assert_array_equal(together, alone)
 
 
 @pytest.mark.models

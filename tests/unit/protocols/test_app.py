@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from sightline.protocols.app import create_app
 from sightline.serving.errors import STATUS
 from sightline.serving.runtime import Runtime
 from sightline.settings import Settings
+from sightline.tasks.registry import TASKS
 
 
 def every_error(kind: type[Any]) -> Iterator[type[Any]]:
@@ -62,7 +64,10 @@ def test_not_ready_while_models_load(runtime: Runtime, monkeypatch: pytest.Monke
         assert (late.status_code, late.json()["error"]["message"]) == (503, "the weights are torn")
 
 
-def test_absent_tasks_are_told(runtime: Runtime) -> None:
+def test_absent_tasks_are_told(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = TASKS["similarity"]
+    without_fallback = replace(plan, parts={**plan.parts, "embedder": (("dlib-face",),)})
+    monkeypatch.setitem(TASKS, "similarity", without_fallback)
     runtime.start()  # the Haar cascade comes with OpenCV
     client = TestClient(create_app(runtime))
     ready = client.get("/readyz").json()["tasks"]

@@ -162,6 +162,20 @@ def make_plan(order: Order, items: int, batch: int) -> Plan:
     )
 
 
+def best_threshold(model: nn.Module, films: MaskSet) -> float:
+    """Where the probability counts as lung: the step of 0.05 with the highest Dice on films that were learnt from,
+    each source weighing the same."""
+    probabilities, true = predict(model, films.pictures), films.masks >= 128
+    sources = [source_of(name) for name in films.names]
+    rows = [torch.tensor([other == source for other in sources]) for source in sorted(set(sources))]
+
+    def dice(threshold: float) -> float:
+        scores = soft_dice(probabilities >= threshold, true)
+        return sum(float(scores[own].mean()) for own in rows) / len(rows)
+
+    return max((round(0.3 + 0.05 * step, 2) for step in range(7)), key=dice)
+
+
 def train(order: Order) -> Outcome:
     """Reads, learns, fits the judge, exports, measures the exported file, and writes the card."""
     films = read_films(order.data)
@@ -180,6 +194,7 @@ def publish(order: Order, model: nn.Module, films: Films, lesson: LungsLesson, a
     """Judge, export, figures, plots and card of a trained ``model``."""
     command = order.command("lungs")
     outputs: tuple[str, ...] = ("mask",)
+    threshold = best_threshold(model, films.train)
     served, apart = LungsServed(model), None
     if "negatives" in order.options:
         greys, names = read_greys([Path(folder) for folder in order.options["negatives"]], SIDE)
@@ -191,7 +206,7 @@ def publish(order: Order, model: nn.Module, films: Films, lesson: LungsLesson, a
     path, parity = write_file(served.eval(), films.valid.pictures[:3].float() / 255, order, outputs)
     session = Session(path)
     found = session.run(films.valid.pictures.numpy().astype(np.float32) / 255, batch=8)
-    report, planes, truths = MaskReport(surfaces=True), [], []
+    report, planes, truths = MaskReport(surfaces=True, threshold=threshold), [], []
     masks = {item.name: item.mask for item in list_masked(order.data)}
     for name, mask in zip(films.valid.names, found[0], strict=True):
         true = masks[name]() > 0
@@ -211,15 +226,15 @@ def publish(order: Order, model: nn.Module, films: Films, lesson: LungsLesson, a
     picks = [*report.worst("dice", 12), *range(0, len(truths), max(1, len(truths) // 12))][:24]
     plots.mask_samples(
         [resize(films.valid.pictures[n, 0].numpy(), truths[n].shape) for n in picks],
-        [planes[n] >= 0.5 for n in picks],
+        [planes[n] >= threshold for n in picks],
         [truths[n] for n in picks],
         [f"{films.valid.names[n]} {report.rows[n][1]['dice']:.3f}" for n in picks],
         order.out / "samples.png",
     )
-    return finish(order, facts(architecture, films, outputs), path, parity, figures)
+    return finish(order, facts(architecture, films, outputs, threshold), path, parity, figures)
 
 
-def facts(architecture: str, films: Films, outputs: tuple[str, ...]) -> dict[str, Any]:
+def facts(architecture: str, films: Films, outputs: tuple[str, ...], threshold: float) -> dict[str, Any]:
     """What the card says besides figures."""
     said = {"mask": "batch x 1 x 256 x 256 probabilities of lung; enlarge, then at or above 0.5 is lung"}
     if "chest_xray" in outputs:
@@ -236,7 +251,7 @@ def facts(architecture: str, films: Films, outputs: tuple[str, ...]) -> dict[str
         "training_data": f"Montgomery and Shenzhen sets (US National Library of Medicine), {len(films.train)} films",
         "paper": "Azad et al. 2019, arXiv 1909.00166" if architecture == "bcdunet" else "Ronneberger et al. 2015",
         "output": "probabilities",
-        "thresholds": {"score": 0.5, "chest_xray": 0.5},
+        "thresholds": {"score": threshold, "chest_xray": 0.5},
         "input": {
             "name": "input",
             "size": [SIDE, SIDE],

@@ -1,0 +1,1 @@
+"""Known faces: collections of them, users, search by vector. `docs/collections.md` is the guide."""

@@ -1,0 +1,1 @@
+"""Amazon Rekognition's wire protocol: `POST /` with `X-Amz-Target: RekognitionService.<Operation>`."""
