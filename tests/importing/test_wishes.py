@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sightline.errors import InvalidOption
-from sightline.importing.calibrate import platt
+from sightline.evaluation.similarity import fit_logistic
 from sightline.importing.wishes import emotion, merge, read_card, read_labels
 
 NAMES = ["angry", "disgust", "fear", "happy"]
@@ -72,6 +72,6 @@ def test_the_curve_fits_distances_of_any_scale(scale: float, overlap: float, see
     """Between the two crowds lies the middle, and nearer is likelier, whatever the unit of the distance."""
     random = np.random.default_rng(seed)
     near, far = random.normal(1, overlap / 4, 200), random.normal(2, overlap / 4, 200)
-    middle, slope = platt(np.concatenate([near, far]) * scale, np.arange(400) < 200)
+    middle, slope = fit_logistic(np.concatenate([near, far]) * scale, np.arange(400) < 200)
     assert slope > 0
     assert near.mean() * scale < middle < far.mean() * scale

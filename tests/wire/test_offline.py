@@ -51,10 +51,12 @@ def test_background(asked: Any, command: Command, offline: dict[str, str], portr
     assert np.asarray(Image.open(drawn).convert("RGB"))[5, 5].tolist() == [0, 255, 0]
 
 
-def test_lungs(asked: Any, portrait_jpeg: Path, shared: Path) -> None:
+def test_lungs(asked: Any, command: Command, offline: dict[str, str], portrait_jpeg: Path, shared: Path) -> None:
     film = next(iter(sorted((shared / "lungs" / "images").glob("MCUCXR*.jpg"))))
     said = asked("lungs", film)
     assert len(said["lungs"]) == 2
     assert said["quality"]["looks_like_chest_xray"] is True
     assert 0.1 < said["coverage"] < 0.5
     assert asked("lungs", portrait_jpeg)["quality"]["looks_like_chest_xray"] is False
+    told = command("predict", "lungs", portrait_jpeg, **offline).stdout
+    assert "does not look like a chest X-ray" in told

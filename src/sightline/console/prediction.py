@@ -110,6 +110,8 @@ def _summary(name: str, group: list[str], members: dict[str, Any]) -> Iterable[s
             yield f"  {said}confidence {face['confidence']:.2f} at {where}"
     else:
         yield f"{group[0]}: covers {members['coverage']:.1%} of the picture ({took})"
+        if members.get("quality", {}).get("looks_like_chest_xray") is False:
+            yield "  this does not look like a chest X-ray: the mask says nothing"
         about = members.get("background")
         if about:
             yield "  background: " + ", ".join(str(about[key]) for key in ("source", "title", "licence") if about[key])
