@@ -23,6 +23,9 @@
     │   ├── CollectionMissing
     │   ├── FaceMissing             no such face in the collection
     │   └── UserMissing
+    ├── Throttled                   this caller asked more often than it may
+    ├── TimedOut                    the answer would have come after the request's deadline
+    │   └── Cancelled               nobody waits for the answer any more
     ├── Unavailable                 right now; the same request may work later or elsewhere
     │   ├── ModelMissing            weights are not on this machine
     │   ├── Offline                 the network would be needed and is forbidden
@@ -133,6 +136,24 @@ class UserMissing(NotFound):
     code = "user_missing"
 
 
+class Throttled(SightlineError):
+    """`retry_after` is the number of seconds until the caller may ask again."""
+
+    code = "rate_limited"
+
+    def __init__(self, message: str, retry_after: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class TimedOut(SightlineError):
+    code = "deadline_exceeded"
+
+
+class Cancelled(TimedOut):
+    code = "cancelled"
+
+
 class Unavailable(SightlineError):
     code = "unavailable"
 
@@ -154,7 +175,13 @@ class StoreUnavailable(Unavailable):
 
 
 class Busy(Unavailable):
+    """`retry_after` is the number of seconds after which there should be room again."""
+
     code = "busy"
+
+    def __init__(self, message: str, retry_after: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class ModelError(SightlineError):

@@ -13,6 +13,11 @@ from typing import Any
 
 from sightline.errors import InvalidOption
 
+_NOT_NEGATIVE = (
+    "threads", "max_concurrency", "max_queue", "max_bytes", "fetch_timeout", "grace_seconds", "sessions",
+    "batch_wait_ms", "max_model_memory", "timeout_seconds", "rate_limit", "header_seconds", "upload_seconds",
+    "max_connections",
+)  # fmt: skip
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off", ""}
 
@@ -71,8 +76,34 @@ class Settings:
     """Let Rekognition's clients in from anywhere without a key. Where no keys are set, this machine itself may."""
     s3_endpoint: str | None = None
     """Where Rekognition's `S3Object` is read: an http(s) address, or `aws` for Amazon's own. None: nowhere."""
+    executor: str = ""
+    """Where questions are answered: `threads` of the server, or `processes` of their own; empty: threads on up to
+    four cores, processes on more."""
     max_concurrency: int = 0
-    """Questions worked on at once; 0 is the number of cores."""
+    """Questions worked on at once, by a worker each; 0 is the number of cores."""
+    sessions: int = 0
+    """Batches one network may run at once; 0 is the number of cores."""
+    batch_size: int = 8
+    """Most items that one run of a network takes together."""
+    batch_wait_ms: float = 0.0
+    """Milliseconds that a network waits for more items while other questions are at work. Without a wait, what
+    arrives while it runs makes up the next batch."""
+    max_model_memory: int = 0
+    """Megabytes that models may take; of more, those used longest ago are unloaded until asked again. 0: no bound."""
+    pinned: tuple[str, ...] = ()
+    """Tasks that are never unloaded."""
+    timeout_seconds: float = 60.0
+    """Seconds a question may take, waiting included, where it brings no `X-Timeout-Ms`; 0: for ever."""
+    rate_limit: float = 0.0
+    """Questions a second that one caller (key, or address) may ask on average; 0: no limit."""
+    rate_burst: int = 10
+    """Questions that a caller may ask at once under the rate limit."""
+    header_seconds: float = 10.0
+    """Seconds a connection may take to send a request's headers."""
+    upload_seconds: float = 60.0
+    """Seconds a request's body may take to arrive."""
+    max_connections: int = 0
+    """Open connections; one more is closed at once. 0: what the operating system lets a process have."""
     max_queue: int = 64
     """Questions that may wait; one more is answered `busy`."""
     grace_seconds: float = 20.0
@@ -83,10 +114,14 @@ class Settings:
             raise InvalidOption(f"graph_level is {self.graph_level!r}; it is one of off, basic, extended, all")
         if not 1 <= self.max_pixels <= 178_000_000:
             raise InvalidOption("max_pixels must lie between 1 and 178,000,000")
-        for name in ("threads", "max_concurrency", "max_queue", "max_bytes", "fetch_timeout", "grace_seconds"):
+        for name in _NOT_NEGATIVE:
             # Written so that NaN fails too.
             if not 0 <= getattr(self, name) < float("inf"):
                 raise InvalidOption(f"{name} must be a number that is not negative")
+        if self.executor not in ("", "threads", "processes"):
+            raise InvalidOption(f"executor is {self.executor!r}; it is threads or processes")
+        if self.batch_size < 1 or self.rate_burst < 1:
+            raise InvalidOption("batch_size and rate_burst are at least 1")
         if (self.aws_access_key_id is None) != (self.aws_secret_access_key is None):
             raise InvalidOption("aws_access_key_id and aws_secret_access_key are set together")
         if self.aws_anonymous and (self.aws_access_key_id or self.aws_keys_file):

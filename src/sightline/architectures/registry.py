@@ -6,7 +6,7 @@ import difflib
 from importlib import import_module
 from typing import Any
 
-from sightline.engines.registry import open_engine
+from sightline.engines.registry import OpenEngine, open_engine
 from sightline.errors import InvalidCard
 from sightline.models.card import Card
 from sightline.models.store import Store
@@ -37,9 +37,9 @@ def architecture(card: Card) -> type[Any]:
     return found
 
 
-def build(card: Card, store: Store, settings: Settings) -> Any:
-    """The card's architecture on an open engine; weights are pulled first where the store may.
+def build(card: Card, store: Store, settings: Settings, engines: OpenEngine = open_engine) -> Any:
+    """The card's architecture on an engine that `engines` opens; weights are pulled first where the store may.
 
     Raises `InvalidCard` for an architecture nobody knows, and what `Store.weights` and `open_engine` raise.
     """
-    return architecture(card)(card, open_engine(card.engine, store.weights(card), settings))
+    return architecture(card)(card, engines(card.engine, store.weights(card), settings))

@@ -7,7 +7,9 @@ import logging
 import signal
 import socket
 import sys
+import threading
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from sightline.console.catalogue import pull_cards
 from sightline.errors import InvalidOption, Unavailable
@@ -15,7 +17,13 @@ from sightline.models.store import Store
 from sightline.settings import Settings
 from sightline.tasks import registry
 
+if TYPE_CHECKING:
+    from sightline.serving.runtime import Runtime
+
 log = logging.getLogger("sightline")
+
+BACKLOG = 4096
+"""Connections that may wait to be accepted (the system may allow fewer: net.core.somaxconn)."""
 
 
 def run(names: tuple[str, ...], host: str, port: int, settings: Settings, *, pull: bool, insecure: bool) -> None:
@@ -50,13 +58,17 @@ def run(names: tuple[str, ...], host: str, port: int, settings: Settings, *, pul
     import uvicorn
 
     from sightline.protocols.app import create_app
+    from sightline.serving.connection import allow_connections, limited
     from sightline.serving.runtime import Runtime
 
     listener = _listen(host, port)
     shown = f"[{host}]" if ":" in host else host
     log.info("Sightline listens on http://%s:%d  (API: /docs, stop: Ctrl+C)", shown, listener.getsockname()[1])
+    runtime = Runtime(settings, store=store, models=chosen)
     config = uvicorn.Config(
-        create_app(Runtime(settings, store=store, models=chosen), names),
+        create_app(runtime, names),
+        http=limited(settings.header_seconds, allow_connections(settings.max_connections)),
+        backlog=BACKLOG,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -73,7 +85,19 @@ def run(names: tuple[str, ...], host: str, port: int, settings: Settings, *, pul
     # instead of with exit code 0.
     signal.signal(signal.SIGTERM, lambda *_: None)
     signal.signal(signal.SIGINT, lambda *_: None)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=_reload, args=(runtime,), daemon=True).start())
     server.run(sockets=[listener])
+
+
+def _reload(runtime: Runtime) -> None:
+    """Swap the models that changed on disk. What fails is logged, and the old models go on."""
+    try:
+        changed = runtime.reload()
+    except Exception as error:
+        log.error("not reloaded: %s", error)
+    else:
+        log.info("reloaded: %s", ", ".join(changed) or "nothing changed")
 
 
 def _is_loopback(host: str) -> bool:
@@ -92,7 +116,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listener = socket.socket(family, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-        listener.listen(2048)
+        listener.listen(BACKLOG)
     except OSError as error:
         raise Unavailable(f"cannot listen on {host}:{port}: {error.strerror or error}") from None
     return listener

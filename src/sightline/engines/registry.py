@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 from sightline.engines.base import Engine
 from sightline.errors import EngineError
 from sightline.settings import Settings
+
+OpenEngine: TypeAlias = Callable[[str, Path, Settings], Engine]
+"""What opens weights: `open_engine`, or something around it."""
 
 
 def open_engine(name: str, path: Path, settings: Settings) -> Engine:

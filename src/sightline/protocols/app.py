@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -79,7 +80,9 @@ def create_app(runtime: Runtime, names: tuple[str, ...] = ()) -> FastAPI:
     _add_errors(app, runtime)
     _describe(app)
     # Three pictures in base64 and some room for the rest.
-    app.add_middleware(Gate, max_body=3 * (runtime.settings.max_bytes * 4 // 3) + 65536, metrics=metrics)
+    app.add_middleware(
+        Gate, max_body=3 * (runtime.settings.max_bytes * 4 // 3) + 65536, settings=runtime.settings, metrics=metrics
+    )
     return app
 
 
@@ -144,7 +147,9 @@ def _add_errors(app: FastAPI, runtime: Runtime) -> None:
     async def known(request: Request, error: Exception) -> Response:
         code = error.code if isinstance(error, SightlineError) else "internal_error"
         status = STATUS.get(code, 500)
-        headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {"Retry-After": "1"} if status == 503 else None
+        headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+        if status in (429, 503):
+            headers = {"Retry-After": str(math.ceil(getattr(error, "retry_after", 1)))}
         return reply(request, status, code, str(error), headers)
 
     @app.exception_handler(HTTPException)

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from sightline.errors import NotFound
 from sightline.protocols import openapi
 from sightline.protocols.access import check_key
-from sightline.protocols.native import JSON, Native, wanted_type
+from sightline.protocols.native import JSON, Native, Render, wanted_type
 from sightline.protocols.pictures import Wire, read_request
 from sightline.tasks import schema
 from sightline.tasks.question import question_fields
@@ -47,30 +47,31 @@ class Classic:
     async def face_sentiment(self, request: Request) -> Response:
         """The picture with faces and emotions drawn, PNG."""
         check_key(request, self.native.runtime.settings.api_key)
-        task = self.native.runtime.task("emotion")
-        return await self.native.respond(task, await read_request(request, {"file": "image"}), _PNG)
+        task = self.native.runtime.kind("emotion")
+        wire = await read_request(request, {"file": "image"})
+        return await self.native.respond(request, task, wire, Render(_PNG))
 
     async def face_bokeh(self, request: Request) -> Response:
         """The picture with a background found for the query, PNG."""
         check_key(request, self.native.runtime.settings.api_key)
-        task = self.native.runtime.task("background")
+        task = self.native.runtime.kind("background")
         wire = await read_request(request, {"file": "image"})
         options = {**wire.options, "query": request.path_params["query"]}
-        return await self.native.respond(task, Wire(wire.pictures, options), _PNG)
+        return await self.native.respond(request, task, Wire(wire.pictures, options), Render(_PNG))
 
     async def predict(self, request: Request) -> Response:
         """The one task served; `similarity` wherever the three pictures carry their classic names."""
         check_key(request, self.native.runtime.settings.api_key)
-        served = self.native.runtime.tasks
-        only = next(iter(served)) if len(served) == 1 else None
+        served = list(self.native.runtime.tasks)
+        only = served[0] if len(served) == 1 else None
         if only not in (None, "similarity"):
             return await self.native.answer(request, only)
         if "similarity" not in served:
             raise NotFound("several tasks are served here: ask at /v1/{task}")
-        task = served["similarity"]
+        task = self.native.runtime.kind("similarity")
         names = {picture.name: picture.name for picture in question_fields(task.Question).pictures} | _THREE
-        media_type = wanted_type(request, task)
-        return await self.native.respond(task, await read_request(request, names), media_type, _add_result)
+        render = Render(wanted_type(request, task), _add_result)
+        return await self.native.respond(request, task, await read_request(request, names), render)
 
     async def test(self, request: Request) -> Response:
         """Whether the one task served is ready."""

@@ -1,9 +1,13 @@
-"""What every request passes: an id, a body limit, security headers, one line of log, one count. Plain ASGI."""
+"""What every request passes: an id, a deadline, limits of rate, size and time, security headers, one line of log, one
+count. Plain ASGI."""
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import json
 import logging
+import math
 import re
 import time
 import uuid
@@ -12,8 +16,12 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from sightline.errors import InvalidOption, Throttled
 from sightline.serving.errors import STATUS, body
 from sightline.serving.metrics import Metrics
+from sightline.serving.rate import RateLimit
+from sightline.serving.ticket import Ticket
+from sightline.settings import Settings
 
 log = logging.getLogger("sightline.access")
 
@@ -33,11 +41,16 @@ class _TooLarge(Exception):
     """The body passed its limit while it was read."""
 
 
+class _TooSlow(Exception):
+    """The body took longer to arrive than it may."""
+
+
 class Gate:
     """The outermost layer of the application."""
 
-    def __init__(self, app: ASGIApp, *, max_body: int, metrics: Metrics) -> None:
-        self._app, self._max_body, self._metrics = app, max_body, metrics
+    def __init__(self, app: ASGIApp, *, max_body: int, settings: Settings, metrics: Metrics) -> None:
+        self._app, self._max_body, self._settings, self._metrics = app, max_body, settings, metrics
+        self._rate = RateLimit(settings.rate_limit, settings.rate_burst)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -60,14 +73,23 @@ class Gate:
             await send(message)
 
         try:
+            if method == "POST":
+                self._rate.take(_caller(scope, headers))
+            scope["state"]["ticket"] = self._ticket(headers)
             length = headers.get("content-length", "0")
             if length.isdigit() and int(length) > self._max_body:
                 raise _TooLarge
             await self._app(scope, self._counted(receive), reply)
+        except (InvalidOption, Throttled) as error:
+            await _error(reply, error.code, str(error), request_id, getattr(error, "retry_after", None))
         except _TooLarge:
             if not status:
                 text = f"the request has more than the {self._max_body:,} bytes that are accepted"
                 await _error(reply, "image_too_large", text, request_id)
+        except _TooSlow:
+            if not status:
+                text = f"the body did not arrive within {self._settings.upload_seconds:g} seconds"
+                await _error(reply, "upload_too_slow", text, request_id)
         except ClientDisconnect:
             pass
         except Exception:
@@ -81,13 +103,31 @@ class Gate:
             # A client that went away before the first byte of the reply is logged as nginx does.
             self._record(scope, method, status or 499, request_id, headers, started)
 
+    def _ticket(self, headers: Headers) -> Ticket:
+        """The deadline that the request brings in `X-Timeout-Ms`, or the settings' own. Raises `InvalidOption`."""
+        seconds = self._settings.timeout_seconds or None
+        given = headers.get("x-timeout-ms")
+        if given is not None:
+            if not (given.isascii() and given.isdigit() and int(given[:12]) > 0):
+                raise InvalidOption("X-Timeout-Ms is a whole number of milliseconds, 1 or more")
+            seconds = min(int(given[:12]) / 1000, seconds or float("inf"))
+        return Ticket(seconds)
+
     def _counted(self, receive: Receive) -> Receive:
-        seen = 0
+        """The body as it arrives, within the limits of size and time."""
+        seen, whole = 0, False
+        due = time.monotonic() + self._settings.upload_seconds
 
         async def counted() -> Message:
-            nonlocal seen
-            message = await receive()
+            nonlocal seen, whole
+            if whole:
+                return await receive()  # only the client's disconnection can still come, whenever that is
+            try:
+                message = await asyncio.wait_for(receive(), max(0.001, due - time.monotonic()))
+            except TimeoutError:
+                raise _TooSlow from None
             seen += len(message.get("body", b""))
+            whole = not message.get("more_body", False)
             if seen > self._max_body:
                 raise _TooLarge
             return message
@@ -119,10 +159,23 @@ class Gate:
         )
 
 
-async def _error(send: Send, code: str, message: str, request_id: str) -> None:
+def _caller(scope: Scope, headers: Headers) -> str:
+    """Who asks: the key, as a hash, so that it lies nowhere in memory twice; without one, the address."""
+    key = headers.get("x-api-key") or headers.get("authorization")
+    if key:
+        # Of a signature only the key's id stays the same from one request to the next.
+        key = key.partition("/")[0] if key.startswith("AWS4-") else key
+        return hashlib.sha256(key.encode()).hexdigest()
+    client = scope.get("client")
+    return client[0] if client else ""
+
+
+async def _error(send: Send, code: str, message: str, request_id: str, retry_after: float | None = None) -> None:
     content = json.dumps(body(code, message, request_id)).encode()
     # The connection is not closed while the rest of a body is still on its way: the reset that follows would
     # take this reply with it. The server discards that rest.
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
+    if retry_after is not None:
+        headers.append((b"retry-after", str(math.ceil(retry_after)).encode()))
     await send({"type": "http.response.start", "status": STATUS[code], "headers": headers})
     await send({"type": "http.response.body", "body": content})

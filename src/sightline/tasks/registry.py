@@ -10,6 +10,7 @@ from typing import Any
 
 from sightline.architectures.face_finder import FaceFinder
 from sightline.architectures.registry import architecture, build
+from sightline.engines.registry import OpenEngine, open_engine
 from sightline.errors import InvalidOption, ModelError, SightlineError, Unavailable, UnknownModel, UnknownTask
 from sightline.models.card import Card
 from sightline.models.pull import Progress
@@ -91,11 +92,13 @@ def load(
     settings: Settings | None = None,
     store: Store | None = None,
     progress: Progress | None = None,
+    engines: OpenEngine = open_engine,
 ) -> Task[Any, Any]:
     """The task `name`, ready to be called.
 
     `model` names the card that decides the answer and `detector` the one that finds faces (`blazeface`, `haar`, or
     a card's name), each in place of the default. Missing weights are pulled unless the settings or the store forbid.
+    `engines` opens the weights.
 
     Raises `UnknownTask`, `UnknownModel`, `InvalidOption`, and what the store and the engines raise.
     """
@@ -103,7 +106,8 @@ def load(
     store = store or Store(settings, progress)
     chosen = choose(name, store, model=model, detector=detector)
     constructor: Callable[..., Task[Any, Any]] = recipe(name).task()
-    return constructor(**{part: _build(cards, store, settings) for part, cards in chosen.items()}, settings=settings)
+    parts = {part: _build(cards, store, settings, engines) for part, cards in chosen.items()}
+    return constructor(**parts, settings=settings)
 
 
 def choose(
@@ -192,8 +196,8 @@ def _choose(task: str, part: str, alternatives: Part, store: Store) -> tuple[Car
     raise failures[0]
 
 
-def _build(cards: tuple[Card, ...], store: Store, settings: Settings) -> Any:
-    models = [build(card, store, settings) for card in cards]
+def _build(cards: tuple[Card, ...], store: Store, settings: Settings, engines: OpenEngine) -> Any:
+    models = [build(card, store, settings, engines) for card in cards]
     if not models:
         return None
     return models[0] if len(models) == 1 else FaceFinder(*models)

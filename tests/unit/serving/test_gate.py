@@ -12,11 +12,14 @@ from starlette.responses import PlainTextResponse
 
 from sightline.serving.gate import Gate
 from sightline.serving.metrics import Metrics
+from sightline.settings import Settings
 
 Messages = list[dict[str, Any]]
 
 
-def ask(app: Any, *, method: str = "POST", headers: dict[str, str] | None = None, body: Any = (b"",)) -> Messages:
+def ask(
+    app: Any, *, method: str = "POST", headers: dict[str, str] | None = None, body: Any = (b"",), settings: Any = None
+) -> Messages:
     """What the gate sends for one request; `body` is given in these pieces."""
     sent: Messages = []
     pieces = [{"type": "http.request", "body": piece, "more_body": True} for piece in body]
@@ -31,7 +34,7 @@ def ask(app: Any, *, method: str = "POST", headers: dict[str, str] | None = None
 
     raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in (headers or {}).items()]
     scope = {"type": "http", "method": method, "path": "/x", "headers": raw, "query_string": b""}
-    asyncio.run(Gate(app, max_body=100, metrics=Metrics())(scope, receive, send))
+    asyncio.run(Gate(app, max_body=100, settings=settings or Settings(), metrics=Metrics())(scope, receive, send))
     return sent
 
 
@@ -117,5 +120,84 @@ def test_other_kinds_of_scope_pass_untouched() -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         seen.append(scope)
 
-    asyncio.run(Gate(app, max_body=1, metrics=Metrics())({"type": "lifespan"}, None, None))  # type: ignore[arg-type]
+    asyncio.run(Gate(app, max_body=1, settings=Settings(), metrics=Metrics())({"type": "lifespan"}, None, None))  # type: ignore[arg-type]
     assert seen == [{"type": "lifespan"}]
+
+
+def test_a_caller_who_asks_too_often_is_told_when_to_come_back() -> None:
+    sent: Messages = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    gate = Gate(echo, max_body=100, settings=Settings(rate_limit=0.01, rate_burst=2), metrics=Metrics())
+
+    def scope(method: str = "POST", key: str = "", client: str = "10.0.0.1") -> Any:
+        headers = [(b"x-api-key", key.encode())] if key else []
+        place = {"path": "/x", "query_string": b"", "client": (client, 1)}
+        return {"type": "http", "method": method, "headers": headers, **place}
+
+    async def all_of_them() -> None:
+        for _ in range(3):
+            await gate(scope(), receive, send)
+        await gate(scope(method="GET"), receive, send)  # looking is not asking
+        await gate(scope(client="10.0.0.2"), receive, send)
+        await gate(scope(key="secret"), receive, send)
+
+    asyncio.run(all_of_them())
+    starts = [message for message in sent if message["type"] == "http.response.start"]
+    assert [message["status"] for message in starts] == [200, 200, 429, 200, 200, 200]
+    told = dict(starts[2]["headers"])
+    assert 0 < int(told[b"retry-after"]) <= 100
+    assert b"rate_limited" in sent[5]["body"]
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "abc", "1.5", "", "٣"])
+def test_a_deadline_is_a_whole_number_of_milliseconds(value: str) -> None:
+    raw = [(b"x-timeout-ms", value.encode())]
+    sent: Messages = []
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    gate = Gate(echo, max_body=100, settings=Settings(), metrics=Metrics())
+    scope = {"type": "http", "method": "POST", "path": "/x", "headers": raw, "query_string": b""}
+    asyncio.run(gate(scope, receive, send))
+    assert sent[0]["status"] == 400
+    assert b"invalid_option" in sent[1]["body"]
+
+
+def test_a_deadline_may_be_shorter_than_the_servers_not_longer() -> None:
+    left: list[Any] = []
+
+    async def look(scope: Any, receive: Any, send: Any) -> None:
+        left.append(scope["state"]["ticket"].remaining())
+        await PlainTextResponse("")(scope, receive, send)
+
+    for value in ("250", "99999999999999999999"):
+        ask(look, headers={"X-Timeout-Ms": value}, settings=Settings(timeout_seconds=5))
+    ask(look, settings=Settings(timeout_seconds=0))
+    assert 0 < left[0] <= 0.25 < left[1] <= 5
+    assert left[2] is None
+
+
+def test_a_body_that_does_not_arrive_in_time_is_given_up() -> None:
+    sent: Messages = []
+
+    async def receive() -> Any:
+        await asyncio.sleep(30)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    gate = Gate(echo, max_body=100, settings=Settings(upload_seconds=0.05), metrics=Metrics())
+    scope = {"type": "http", "method": "POST", "path": "/x", "headers": [], "query_string": b""}
+    asyncio.run(gate(scope, receive, send))
+    assert sent[0]["status"] == 408
+    assert b"upload_too_slow" in sent[1]["body"]
