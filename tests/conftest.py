@@ -20,7 +20,7 @@ import skimage.data
 from hypothesis import HealthCheck, settings
 from PIL import Image
 
-from sightline.models.store import Store
+from sightline.models.store import USABLE, Store
 from sightline.settings import Settings
 
 # A busy machine is no reason to fail: no property test here is about time.
@@ -35,7 +35,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if os.environ.get("SIGHTLINE_OFFLINE") not in ("1", "true"):
         return
     store = Store(Settings.from_env(), pull=False)
-    absent = [card.name for card in store.cards() if store.state(card) not in ("shipped", "ready")]
+    absent = [card.name for card in store.cards() if store.state(card) not in USABLE]
     if absent:
         skip = pytest.mark.skip(reason=f"offline, and not pulled: {', '.join(absent)}")
         for item in items:

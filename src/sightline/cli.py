@@ -147,6 +147,8 @@ def evaluate(
     """Measure a task on labelled data: one JSON object of figures."""
     from sightline.console import figures
 
+    if crops and framed:
+        raise InvalidOption("--crops judges the network alone, --framed the detector too: choose one")
     figures.run(
         task,
         data,
@@ -201,9 +203,19 @@ def train(
 def bench(
     task: Annotated[str | None, typer.Argument(help="The task; none: all whose models are here.")] = None,
     repeat: Annotated[int, typer.Option(min=1, help="Questions a size.")] = 15,
+    tune: Annotated[
+        bool, typer.Option("--tune", help="Find the best workers, threads and batches for serving, and keep them.")
+    ] = False,
+    seconds: Annotated[float, typer.Option(min=0.1, help="--tune: how long each way is tried.")] = 5.0,
+    plot: Annotated[Path | None, typer.Option(help="--tune: throughput against p99, PNG.", metavar="FILE")] = None,
     as_json: Json = False,
 ) -> None:
-    """Time tasks on this machine, at 1280 and 4000 pixels, cold start and memory included."""
+    """Time tasks on this machine, at 1280 and 4000 pixels, cold start and memory included; or tune serving to it."""
+    if tune:
+        from sightline.console import tuning
+
+        tuning.run(task or "emotion", seconds, plot, as_json)
+        return
     from sightline.console import timing
 
     timing.run(task, repeat, as_json)

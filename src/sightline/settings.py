@@ -34,6 +34,12 @@ def _default_models() -> Path:
     return user_data_path("sightline") / "models"
 
 
+def _default_profile() -> Path:
+    from platformdirs import user_data_path
+
+    return user_data_path("sightline") / "profile.toml"
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The settings of one process. Immutable: a change is a new object (`dataclasses.replace`)."""
@@ -88,6 +94,9 @@ class Settings:
     batch_wait_ms: float = 0.0
     """Milliseconds that a network waits for more items while other questions are at work. Without a wait, what
     arrives while it runs makes up the next batch."""
+    profile: Path = field(default_factory=_default_profile)
+    """What `sightline bench --tune` found best on this machine; `sightline serve` follows it where no variable says
+    otherwise."""
     max_model_memory: int = 0
     """Megabytes that models may take; of more, those used longest ago are unloaded until asked again. 0: no bound."""
     pinned: tuple[str, ...] = ()

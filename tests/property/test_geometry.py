@@ -84,6 +84,9 @@ def test_a_letterbox_and_back(width: int, height: int, to_width: int, to_height:
     (top, left), (bottom, right) = covered.min(axis=0), covered.max(axis=0) + 1
     corners = back.back(np.array([[left, top], [right, bottom]], np.float32)) * back.scale
     assert np.abs(corners - np.array([[0, 0], [width, height]]) * back.scale).max() <= 1.5
+    # A plane of the input's size is cut to exactly them.
+    assert back.cut(boxed).shape == (bottom - top, right - left, 3)
+    assert (back.cut(boxed[..., 0]) == 200).all()
     # And points make the whole way exactly.
     x, y = data.draw(st.floats(0, width)), data.draw(st.floats(0, height))
     there = np.array([[x * back.scale + back.left, y * back.scale + back.top]], np.float32)

@@ -16,7 +16,7 @@ from sightline.models.store import Store
 from sightline.settings import Settings
 from sightline.tasks import registry
 
-_SAID = {"shipped": "shipped", "ready": "here", "missing": "not pulled", "corrupt": "damaged"}
+_SAID = {"shipped": "shipped", "own": "your own", "ready": "here", "missing": "not pulled", "corrupt": "damaged"}
 
 
 def _members(card: Card, store: Store) -> dict[str, Any]:
@@ -58,10 +58,14 @@ def show(name: str, as_json: bool) -> None:
         print(f"                 {licence['note']}")
     print(f"  training data  {card.training_data}")
     for file in card.files:
-        print(f"  file           {file.path} from {file.source or 'the package itself'}")
+        print(f"  file           {file.path} from {file.source or _home(members['state'])}")
     for figure in card.figures:
         print(f"  figure         {figure.metric} {figure.value} on {figure.dataset} (n = {figure.n})")
         print(f"                 {figure.command}")
+
+
+def _home(state: str) -> str:
+    return "your own folder of models" if state == "own" else "the package itself"
 
 
 def pull(names: tuple[str, ...], defaults: bool, as_json: bool) -> bool:

@@ -58,9 +58,11 @@ def run(names: tuple[str, ...], host: str, port: int, settings: Settings, *, pul
     import uvicorn
 
     from sightline.protocols.app import create_app
+    from sightline.serving import profile
     from sightline.serving.connection import allow_connections, limited
     from sightline.serving.runtime import Runtime
 
+    settings = profile.follow(settings)
     listener = _listen(host, port)
     shown = f"[{host}]" if ":" in host else host
     log.info("Sightline listens on http://%s:%d  (API: /docs, stop: Ctrl+C)", shown, listener.getsockname()[1])

@@ -35,17 +35,17 @@ def run(name: str | None, repeat: int) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
         for task in names:
             for size in SIZES:
-                photo = Path(folder) / f"{size}.jpg"
-                photo.write_bytes(_photo(size))
+                file = Path(folder) / f"{size}.jpg"
+                file.write_bytes(photo(size))
                 # A process of its own: nothing that another task loaded makes this one look faster.
-                command = [sys.executable, "-m", "sightline.evaluation.bench", task, str(photo), str(repeat)]
+                command = [sys.executable, "-m", "sightline.evaluation.bench", task, str(file), str(repeat)]
                 environment = {**os.environ, "SIGHTLINE_BENCH_START": repr(time.time())}
                 out = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True).stdout
                 rows.append({"task": task, "pixels": size, **json.loads(out.splitlines()[-1])})
     return rows
 
 
-def _photo(longest: int) -> bytes:
+def photo(longest: int) -> bytes:
     """The sample portrait on a plain 3:2 canvas of this width, JPEG quality 90."""
     from PIL import Image
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
@@ -112,26 +112,37 @@ def weighted_nms(
 
 @dataclass(frozen=True, slots=True)
 class Letterbox:
-    """A picture scaled into a network's input with its proportions kept and the rest padded, centred."""
+    """A picture scaled into a network's input with its proportions kept and the rest padded, centred: the whole
+    pixels of the input that it takes (`left`, `top`, `width`, `height`), and input pixels per picture pixel."""
 
     scale: float
-    left: float
-    top: float
+    left: int
+    top: int
+    width: int
+    height: int
+
+    @classmethod
+    def of(cls, source: tuple[int, int], width: int, height: int) -> Letterbox:
+        """Where a picture of `source` (height, width) goes in an input of `width` x `height`."""
+        scale = min(width / source[1], height / source[0])
+        inner_width, inner_height = max(1, round(source[1] * scale)), max(1, round(source[0] * scale))
+        return cls(scale, (width - inner_width) // 2, (height - inner_height) // 2, inner_width, inner_height)
 
     def back(self, points: Points) -> Points:
         """Points of the input (N x 2, pixels) in the picture's frame."""
         return np.asarray((points - (self.left, self.top)) / self.scale, np.float32)
 
+    def cut(self, plane: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The part of a plane of the input's size (height x width [x channels]) that the picture takes: a view."""
+        return plane[self.top : self.top + self.height, self.left : self.left + self.width]
+
 
 def letterbox(pixels: Pixels, width: int, height: int, pad: int = 0) -> tuple[Pixels, Letterbox]:
-    """`pixels` scaled into `width` x `height` (input pixels, border value `pad`), and the way back."""
-    source_height, source_width = pixels.shape[:2]
-    scale = min(width / source_width, height / source_height)
-    new_width, new_height = max(1, round(source_width * scale)), max(1, round(source_height * scale))
-    left, top = (width - new_width) // 2, (height - new_height) // 2
-    out = np.full((height, width, 3), pad, np.uint8)
-    out[top : top + new_height, left : left + new_width] = resize(pixels, new_width, new_height)
-    return out, Letterbox(scale, left, top)
+    """`pixels` (height x width [x 3], uint8) scaled into `width` x `height` (border value `pad`), and where it lies."""
+    frame = Letterbox.of((pixels.shape[0], pixels.shape[1]), width, height)
+    out = np.full((height, width, *pixels.shape[2:]), pad, np.uint8)
+    frame.cut(out)[...] = resize(pixels, frame.width, frame.height)
+    return out, frame
 
 
 def resize(pixels: Pixels, width: int, height: int) -> Pixels:

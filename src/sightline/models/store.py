@@ -23,7 +23,8 @@ from sightline.models.pull import Progress, derived_problem, pull, sha256_of
 from sightline.models.sources.package import locate
 from sightline.settings import Settings
 
-State = Literal["shipped", "ready", "missing", "corrupt"]
+State = Literal["shipped", "own", "ready", "missing", "corrupt"]
+USABLE: tuple[State, ...] = ("shipped", "own", "ready")
 
 ZOO = Path(__file__).resolve().parents[1] / "zoo"
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
@@ -86,12 +87,15 @@ class Store:
         return self._place(card, card.files[0])
 
     def state(self, card: Card) -> State:
-        """How the card's files are on this machine: `shipped` or `ready` to use, `missing` or `corrupt`."""
+        """How the card's files are on this machine: usable because `shipped`, the user's `own` or pulled (`ready`), or
+        `missing` or `corrupt`."""
         kinds = {problem.kind for problem in self._problems(card)}
         if "corrupt" in kinds:
             return "corrupt"
         if kinds:
             return "missing"
+        if card.directory.parent == self._settings.models:
+            return "own"
         return "shipped" if card.shipped and card.convert is None else "ready"
 
     def verify(self, card: Card) -> list[str]:

@@ -14,7 +14,7 @@ from sightline.engines.registry import OpenEngine, open_engine
 from sightline.errors import InvalidOption, ModelError, SightlineError, Unavailable, UnknownModel, UnknownTask
 from sightline.models.card import Card
 from sightline.models.pull import Progress
-from sightline.models.store import Store
+from sightline.models.store import USABLE, Store
 from sightline.settings import Settings
 from sightline.tasks.base import Task
 
@@ -148,7 +148,7 @@ def _absent(names: tuple[str, ...], store: Store) -> str | None:
             return f"no model called {name} is shipped yet, nor in the folder of SIGHTLINE_MODELS"
         except SightlineError as error:
             return str(error)
-        if state not in ("shipped", "ready"):
+        if state not in USABLE:
             return f"{name} is {state}"
     return None
 

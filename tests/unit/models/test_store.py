@@ -73,6 +73,8 @@ def test_the_users_card_counts_before_the_shipped_one(tmp_path, settings, write_
     store = Store(dataclasses.replace(settings, models=tmp_path / "mine"), zoo=tmp_path / "zoo")
     assert [(card.name, card.version) for card in store.cards()] == [("one", "9.0"), ("two", "1.0")]
     assert store.card("one").version == "9.0"
+    (tmp_path / "mine" / "one" / "model.bin").write_bytes(b"mine")
+    assert store.state(store.card("one")) == "own"
 
 
 def test_a_shipped_file_is_used_where_it_lies(tmp_path, settings, write_card, file_entry):

@@ -20,6 +20,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sightline.images.geometry import Letterbox, letterbox
+
 from .. import augment, plots
 from ..datasets import DataError, Masked, MaskSet, held_out, list_masked, read_picture
 from ..export import Session
@@ -32,7 +34,7 @@ from ..nets.deeplabv3plus import DeepLabV3Plus
 from ..order import Order, Outcome
 from ..teachers.masks import list_taught
 
-__all__ = ["People", "PortraitsLesson", "build", "letterbox", "predict", "read_people", "train", "unletterbox"]
+__all__ = ["People", "PortraitsLesson", "build", "predict", "read_people", "train"]
 
 SIDE = 256
 STORED = 320
@@ -49,36 +51,12 @@ class People:
     taught: MaskSet | None = None
 
 
-def letterbox(picture: np.ndarray, side: int) -> np.ndarray:
-    """``picture`` (height x width [x 3], uint8) shrunk to fit side x side, centred on black."""
-    height, width = picture.shape[:2]
-    scale = side / max(height, width)
-    rows, columns = max(1, round(height * scale)), max(1, round(width * scale))
-    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    small = cv2.resize(picture, (columns, rows), interpolation=way)
-    top, left = (side - rows) // 2, (side - columns) // 2
-    canvas = np.zeros((side, side, *picture.shape[2:]), np.uint8)
-    canvas[top : top + rows, left : left + columns] = small
-    return canvas
-
-
-def unletterbox(plane: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A side x side plane (float) back to ``size`` (height, width): the inverse of `letterbox`."""
-    side = plane.shape[0]
-    height, width = size
-    scale = side / max(height, width)
-    rows, columns = max(1, round(height * scale)), max(1, round(width * scale))
-    top, left = (side - rows) // 2, (side - columns) // 2
-    inner = plane[top : top + rows, left : left + columns]
-    return cv2.resize(inner, (width, height), interpolation=cv2.INTER_LINEAR)
-
-
 def _read(items: list[Masked], side: int) -> MaskSet:
     pictures, masks, sizes = [], [], []
     for item in items:
         picture, mask = read_picture(item.picture, grey=False), item.mask()
-        pictures.append(torch.from_numpy(letterbox(picture, side).transpose(2, 0, 1).copy()))
-        masks.append(torch.from_numpy(letterbox(mask, side)[None]))
+        pictures.append(torch.from_numpy(letterbox(picture, side, side)[0].transpose(2, 0, 1).copy()))
+        masks.append(torch.from_numpy(letterbox(mask, side, side)[0][None]))
         sizes.append((mask.shape[0], mask.shape[1]))
     return MaskSet(torch.stack(pictures), torch.stack(masks), tuple(item.name for item in items), tuple(sizes))
 
@@ -237,7 +215,8 @@ def publish(order: Order, model: nn.Module, people: People) -> Outcome:
     items = list_people(order.data)[1]
     for item, size, mask in zip(items, people.valid.sizes, found, strict=True):
         truths.append(item.mask() > 0)
-        planes.append(unletterbox(mask[0], size))
+        inner = Letterbox.of(size, SIDE, SIDE).cut(mask[0])
+        planes.append(cv2.resize(inner, (size[1], size[0]), interpolation=cv2.INTER_LINEAR))
         report.add(planes[-1], truths[-1])
     picks = [*report.worst("jaccard", 12), *range(0, len(truths), max(1, len(truths) // 12))][:24]
     plots.mask_samples(
