@@ -116,12 +116,14 @@ def serve(
     pull: Annotated[bool, typer.Option("--pull", help="Pull missing models first.")] = False,
     online: Annotated[bool, typer.Option("--online", help="Let questions fetch pictures by URL or search.")] = False,
     insecure: Annotated[bool, typer.Option("--insecure", help="Listen beyond this machine without a key.")] = False,
+    log_format: Annotated[str | None, typer.Option(help="text or json, one object a line.")] = None,
 ) -> None:
     """Serve the tasks: HTTP API, Swagger UI at /docs, the page at /."""
     from sightline.console import server
 
     settings = Settings.from_env()
     settings = replace(settings, api_key=api_key or settings.api_key, online=online)
+    settings = replace(settings, log_format=log_format or settings.log_format)
     server.run(tuple(tasks or ()), host, port, settings, pull=pull, insecure=insecure)
 
 
@@ -228,6 +230,22 @@ def doctor(as_json: Json = False) -> None:
 
     if not checkup.run(as_json):
         raise typer.Exit(1)
+
+
+@app.command()
+def top(
+    url: Annotated[str, typer.Option(help="The server's address.")] = "http://127.0.0.1:8000",
+    once: Annotated[
+        bool, typer.Option("--once", help="Print one frame, of the time since the server started.")
+    ] = False,
+    every: Annotated[float, typer.Option(min=0.1, max=60, help="Seconds between two looks.")] = 1.0,
+    api_key: Annotated[str | None, typer.Option(help="Sent as a bearer token, where something asks for it.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Watch a running server: requests, errors, times, queue, batches, memory, models (stop: Ctrl+C)."""
+    from sightline.console import top
+
+    top.run(url, every, api_key, once=once, as_json=as_json)
 
 
 @models_app.command("list")

@@ -115,12 +115,21 @@ class Settings:
     """Open connections; one more is closed at once. 0: what the operating system lets a process have."""
     max_queue: int = 64
     """Questions that may wait; one more is answered `busy`."""
+    log_format: str = "text"
+    """What a server's log is written as: `text`, or `json`, one object a line."""
+    otel_endpoint: str | None = None
+    """The base address of a collector that takes traces (OTLP over HTTP). None: where OpenTelemetry's own variables
+    say, else nowhere."""
     grace_seconds: float = 20.0
     """Seconds that requests in flight may still take after a stop was asked for."""
 
     def __post_init__(self) -> None:
         if self.graph_level not in ("off", "basic", "extended", "all"):
             raise InvalidOption(f"graph_level is {self.graph_level!r}; it is one of off, basic, extended, all")
+        if self.log_format not in ("text", "json"):
+            raise InvalidOption(f"log_format is {self.log_format!r}; it is text or json")
+        if self.otel_endpoint is not None and not self.otel_endpoint.startswith(("http://", "https://")):
+            raise InvalidOption("otel_endpoint is an http or https address")
         if not 1 <= self.max_pixels <= 178_000_000:
             raise InvalidOption("max_pixels must lie between 1 and 178,000,000")
         for name in _NOT_NEGATIVE:

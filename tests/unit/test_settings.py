@@ -65,6 +65,8 @@ def test_a_variable_sets_its_field(name: str, text: str, wanted: Any) -> None:
         ("max_bytes", "20MB"),
         ("fetch_timeout", "soon"),
         ("graph_level", "best"),
+        ("log_format", "xml"),
+        ("otel_endpoint", "collector:4318"),
     ],
 )
 def test_an_unreadable_variable_is_named(name: str, text: str) -> None:

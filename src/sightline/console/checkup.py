@@ -26,7 +26,7 @@ _LIBRARIES = (
     "fastapi",
     "uvicorn",
 )
-_EXTRAS = {"train": "torch", "search": "icrawler", "aws": "boto3"}
+_EXTRAS = {"train": "torch", "search": "icrawler", "aws": "boto3", "otel": "opentelemetry.sdk"}
 
 
 def run(as_json: bool) -> bool:
@@ -39,7 +39,7 @@ def run(as_json: bool) -> bool:
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "libraries": {name: _version(name) for name in _LIBRARIES},
-        "extras": {name: importlib.util.find_spec(module) is not None for name, module in _EXTRAS.items()},
+        "extras": {name: _importable(module) for name, module in _EXTRAS.items()},
         "cache": {"path": str(settings.cache), "writable": _writable(settings.cache)},
         "offline": settings.offline,
         "tasks": {name: {"ready": reason is None, "reason": reason} for name, reason in reasons.items()},
@@ -56,6 +56,13 @@ def _version(name: str) -> str | None:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return None
+
+
+def _importable(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # not even the package that it lies in
+        return False
 
 
 def _writable(path: Path) -> bool:

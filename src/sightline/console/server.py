@@ -6,7 +6,6 @@ import ipaddress
 import logging
 import signal
 import socket
-import sys
 import threading
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 from sightline.console.catalogue import pull_cards
 from sightline.errors import InvalidOption, Unavailable
 from sightline.models.store import Store
+from sightline.serving import logs
 from sightline.settings import Settings
 from sightline.tasks import registry
 
@@ -50,7 +50,7 @@ def run(names: tuple[str, ...], host: str, port: int, settings: Settings, *, pul
         reason = registry.missing(name, store)
         if reason:
             raise Unavailable(f"{name} cannot be served: {reason}; `sightline models pull {name}`, or add --pull")
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    logs.configure(settings.log_format)
     # A malformed form is the client's error, which the reply tells; it is no warning of this server.
     for library, level in (("httpx", "WARNING"), ("uvicorn", "WARNING"), ("python_multipart", "ERROR")):
         logging.getLogger(library).setLevel(level)

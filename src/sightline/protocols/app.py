@@ -30,8 +30,13 @@ from sightline.protocols.native import JSON, Native
 from sightline.protocols.rekognition.endpoint import Rekognition
 from sightline.serving.errors import STATUS, body
 from sightline.serving.gate import Gate
+from sightline.serving.gauges import watch_runtime
+from sightline.serving.lag import LoopLag
 from sightline.serving.metrics import Metrics
+from sightline.serving.observer import Observer
+from sightline.serving.record import note_error
 from sightline.serving.runtime import Runtime
+from sightline.serving.tracing import open_tracer
 from sightline.tasks import schema
 
 log = logging.getLogger("sightline")
@@ -49,15 +54,22 @@ def create_app(runtime: Runtime, names: tuple[str, ...] = ()) -> FastAPI:
 
     Models load and warm while the application already answers `/livez` and, with 503, `/readyz`.
     """
-    metrics = Metrics()
+    metrics = runtime.metrics
+    lag = LoopLag()
+    watch_runtime(runtime, lag)
+    tracer = open_tracer(runtime.settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        watching = asyncio.create_task(lag.watch())
         loading = asyncio.create_task(asyncio.to_thread(_start, runtime, names))
         yield
+        watching.cancel()
         runtime.drain()
         await loading
         await asyncio.to_thread(runtime.stop)
+        if tracer is not None:
+            await asyncio.to_thread(tracer.close)
 
     app = FastAPI(
         title="Sightline",
@@ -80,9 +92,9 @@ def create_app(runtime: Runtime, names: tuple[str, ...] = ()) -> FastAPI:
     _add_errors(app, runtime)
     _describe(app)
     # Three pictures in base64 and some room for the rest.
-    app.add_middleware(
-        Gate, max_body=3 * (runtime.settings.max_bytes * 4 // 3) + 65536, settings=runtime.settings, metrics=metrics
-    )
+    max_body = 3 * (runtime.settings.max_bytes * 4 // 3) + 65536
+    app.add_middleware(Gate, max_body=max_body, settings=runtime.settings, metrics=metrics)
+    app.add_middleware(Observer, metrics=metrics, tracer=tracer)
     return app
 
 
@@ -110,12 +122,14 @@ def _add_health(app: FastAPI, runtime: Runtime, metrics: Metrics) -> None:
     async def readyz(request: Request) -> Response:
         reason = runtime.not_ready()
         if reason is not None:
+            note_error("unavailable")
             return JSONResponse(body("unavailable", reason, request.state.request_id), 503)
         return JSONResponse({"status": "ready", "tasks": list(runtime.tasks)})
 
     @app.get("/metrics", include_in_schema=False)
     async def prometheus() -> Response:
-        return Response(metrics.text(), media_type=metrics.content_type)
+        text = await asyncio.to_thread(metrics.text)  # some milliseconds, which nobody else should wait for
+        return Response(text, media_type=metrics.content_type)
 
 
 def _add_pages(app: FastAPI) -> None:
@@ -141,6 +155,7 @@ def _add_pages(app: FastAPI) -> None:
 
 def _add_errors(app: FastAPI, runtime: Runtime) -> None:
     def reply(request: Request, status: int, code: str, message: str, headers: Any = None) -> Response:
+        note_error(code)
         return JSONResponse(body(code, message, request.state.request_id), status, headers=headers)
 
     @app.exception_handler(SightlineError)

@@ -52,12 +52,11 @@ class Render:
 
     def __call__(self, task: Task[Any, Any], answer: Answer, pictures: Mapping[str, Source]) -> Reply:
         timings = answer.timings.to_dict()
-        headers = {"Server-Timing": ", ".join(f"{name};dur={value}" for name, value in timings.items())}
         if self.media_type not in _FORMATS:
-            return Reply(dump(self.extend(answer.to_dict())), headers)
+            return Reply(dump(self.extend(answer.to_dict())), {})
         # A picture has no room for members: the small ones go beside it.
         members = {**answer.caption(), "model": answer.models[0].to_dict(), "timings_ms": timings}
-        headers["X-Sightline-Answer"] = dump(members).decode()
+        headers = {"X-Sightline-Answer": dump(members).decode()}
         drawn = encode(task.drawing(answer, pictures), _FORMATS[self.media_type])
         return Reply(drawn, headers)
 
@@ -112,7 +111,7 @@ class Native:
         except SightlineError as error:
             self.metrics.failed(task.name, error.code)
             raise
-        self.metrics.answered(task.name, timings)
+        self.metrics.answered(task.name, timings, self.runtime.identities(task.name))
         return Response(reply.content, media_type=render.media_type, headers=reply.headers)
 
     async def _pictures(self, request: Request, wire: Wire) -> Mapping[str, Source]:

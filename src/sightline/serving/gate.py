@@ -1,5 +1,4 @@
-"""What every request passes: an id, a deadline, limits of rate, size and time, security headers, one line of log, one
-count. Plain ASGI."""
+"""What every request passes: an id, a deadline, limits of rate, size and time, security headers. Plain ASGI."""
 
 from __future__ import annotations
 
@@ -20,10 +19,11 @@ from sightline.errors import InvalidOption, Throttled
 from sightline.serving.errors import STATUS, body
 from sightline.serving.metrics import Metrics
 from sightline.serving.rate import RateLimit
+from sightline.serving.record import note_error
 from sightline.serving.ticket import Ticket
 from sightline.settings import Settings
 
-log = logging.getLogger("sightline.access")
+log = logging.getLogger("sightline")
 
 _PLAIN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _POLICY = (
@@ -46,7 +46,7 @@ class _TooSlow(Exception):
 
 
 class Gate:
-    """The outermost layer of the application."""
+    """The outermost layer of the application but for the one that observes it (`observer.py`)."""
 
     def __init__(self, app: ASGIApp, *, max_body: int, settings: Settings, metrics: Metrics) -> None:
         self._app, self._max_body, self._settings, self._metrics = app, max_body, settings, metrics
@@ -56,13 +56,12 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started = time.perf_counter()
         headers = Headers(scope=scope)
         given = headers.get("x-request-id", "")
         request_id = given if _PLAIN_ID.fullmatch(given) else uuid.uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
-        method, status = scope["method"], 0
-        if method == "HEAD":  # RFC 9110, section 9.3.2: what GET answers; the server leaves the content out
+        status = 0
+        if scope["method"] == "HEAD":  # RFC 9110, section 9.3.2: what GET answers; the server leaves the content out
             scope = {**scope, "method": "GET"}
 
         async def reply(message: Message) -> None:
@@ -73,7 +72,7 @@ class Gate:
             await send(message)
 
         try:
-            if method == "POST":
+            if scope["method"] == "POST":
                 self._rate.take(_caller(scope, headers))
             scope["state"]["ticket"] = self._ticket(headers)
             length = headers.get("content-length", "0")
@@ -81,12 +80,16 @@ class Gate:
                 raise _TooLarge
             await self._app(scope, self._counted(receive), reply)
         except (InvalidOption, Throttled) as error:
+            if isinstance(error, Throttled):
+                self._metrics.rejected("rate_limited")
             await _error(reply, error.code, str(error), request_id, getattr(error, "retry_after", None))
         except _TooLarge:
+            self._metrics.rejected("too_large")
             if not status:
                 text = f"the request has more than the {self._max_body:,} bytes that are accepted"
                 await _error(reply, "image_too_large", text, request_id)
         except _TooSlow:
+            self._metrics.rejected("too_slow")
             if not status:
                 text = f"the body did not arrive within {self._settings.upload_seconds:g} seconds"
                 await _error(reply, "upload_too_slow", text, request_id)
@@ -100,8 +103,9 @@ class Gate:
             text = "an unexpected error; the server's log has it under this request id"
             await _error(reply, "internal_error", text, request_id)
         finally:
-            # A client that went away before the first byte of the reply is logged as nginx does.
-            self._record(scope, method, status or 499, request_id, headers, started)
+            # Where static files are mounted, the root path is the mount's.
+            route = getattr(scope.get("route"), "path", None) or scope.get("root_path")
+            scope["state"]["route"] = route or "unmatched"
 
     def _ticket(self, headers: Headers) -> Ticket:
         """The deadline that the request brings in `X-Timeout-Ms`, or the settings' own. Raises `InvalidOption`."""
@@ -142,22 +146,6 @@ class Gate:
         headers.setdefault("Cache-Control", "no-store")
         headers["Content-Security-Policy"] = _DOCS_POLICY if path.startswith("/docs") else _POLICY
 
-    def _record(
-        self, scope: Scope, method: str, status: int, request_id: str, headers: Headers, started: float
-    ) -> None:
-        seconds = time.perf_counter() - started
-        route = getattr(scope.get("route"), "path", "unmatched")
-        self._metrics.request(route, status, seconds)
-        log.info(
-            "%s %s %d %.1f ms %s bytes id=%s",
-            method,
-            route,
-            status,
-            seconds * 1000,
-            headers.get("content-length", "?"),
-            request_id,
-        )
-
 
 def _caller(scope: Scope, headers: Headers) -> str:
     """Who asks: the key, as a hash, so that it lies nowhere in memory twice; without one, the address."""
@@ -171,6 +159,7 @@ def _caller(scope: Scope, headers: Headers) -> str:
 
 
 async def _error(send: Send, code: str, message: str, request_id: str, retry_after: float | None = None) -> None:
+    note_error(code)
     content = json.dumps(body(code, message, request_id)).encode()
     # The connection is not closed while the rest of a body is still on its way: the reset that follows would
     # take this reply with it. The server discards that rest.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, TypeVar
 
 from sightline.images.decode import Source
@@ -26,7 +26,7 @@ class Finish(Protocol[T_co]):
 class Job(Generic[T]):
     """A question to the task `name`: its pictures as they came, its options, and how its answer is finished.
 
-    `arrived` is the time (`time.time`, which processes share) that waiting is counted from."""
+    `arrived` is the clock of `time.perf_counter`, which the processes of a machine share, when the question came."""
 
     name: str
     pictures: Mapping[str, Source]
@@ -45,7 +45,6 @@ class Done(Generic[T]):
 
 def perform(task: Task[Any, Any], job: Job[T]) -> Done[T]:
     """Decode, answer and finish. Raises what the task raises, and `TimedOut` where it is in vain."""
-    waited = max(0.0, time.time() - job.arrived)
     begun = time.perf_counter()
     question = task.ask(job.pictures, job.options)
     decoded = time.perf_counter()
@@ -56,8 +55,10 @@ def perform(task: Task[Any, Any], job: Job[T]) -> Done[T]:
     inferred = time.perf_counter()
     timings = Timings(
         decode=(decoded - begun) * 1000,
-        queue=waited * 1000,
+        queue=(begun - job.arrived) * 1000,
         infer=(inferred - decoded) * 1000,
-        total=(waited + inferred - begun) * 1000,
+        total=(inferred - job.arrived) * 1000,
+        arrived=job.arrived,
     )
-    return Done(job.finish(task, answer.stamped(task.identities, timings), job.pictures), timings)
+    content = job.finish(task, answer.stamped(task.identities, timings), job.pictures)
+    return Done(content, replace(timings, encode=(time.perf_counter() - inferred) * 1000))

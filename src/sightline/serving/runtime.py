@@ -20,6 +20,7 @@ from sightline.models.store import Store
 from sightline.serving import workshop
 from sightline.serving.executors.base import Executor
 from sightline.serving.job import Finish, Job
+from sightline.serving.metrics import Metrics
 from sightline.serving.residents import Load, Residents
 from sightline.serving.ticket import CURRENT, Ticket
 from sightline.settings import Settings
@@ -90,6 +91,11 @@ class Runtime:
         self._stopping = False
         self._pool = ThreadPoolExecutor(self.workers, thread_name_prefix="sightline")
         self._lock = threading.Lock()
+        self.metrics = Metrics()
+        self.metrics.gauge("workers", lambda: self.workers)
+        self.metrics.gauge("questions_in_flight", lambda: min(self._waiting, self.workers))
+        self.metrics.gauge("queue_depth", lambda: {("workers",): max(0, self._waiting - self.workers)})
+        self._shop.watch = self.metrics.batch
 
     def start(self, names: tuple[str, ...] = ()) -> None:
         """Load and warm the named tasks, or every task whose models are here. Raises `Unavailable` and
@@ -121,10 +127,6 @@ class Runtime:
     def loaded(self) -> dict[str, int]:
         """The tasks that are in this process's memory, and the bytes each took when it was loaded."""
         return self._residents.loaded()
-
-    def watch_batches(self, watch: Callable[[str, int], None]) -> None:
-        """Have `watch` told the model and the number of rows of every batch that runs in this process."""
-        self._shop.watch = watch
 
     def not_ready(self) -> str | None:
         """Why questions cannot be answered yet or any more; None if they can."""
@@ -163,7 +165,7 @@ class Runtime:
         first, and what the task raises. Cancelled, it takes the question back if it has not begun.
         """
         self.kind(name)
-        job = Job(name, pictures, options, finish, time.time())
+        job = Job(name, pictures, options, finish, time.perf_counter())
         done = await self.run(lambda: self._executor.perform(job), ticket)
         return done.timings, done.content
 
@@ -173,6 +175,7 @@ class Runtime:
         with self._lock:
             if self._waiting >= self.workers + self.settings.max_queue:
                 text = f"{self._waiting} questions are already being answered or waiting"
+                self.metrics.rejected("busy")
                 raise Busy(text, math.ceil(self._seconds * self._waiting / self.workers))
             self._waiting += 1
 
@@ -196,6 +199,7 @@ class Runtime:
         except TimeoutError:
             if not future.cancelled():
                 ticket.cancel()
+            self.metrics.rejected("deadline")
             raise TimedOut("the deadline passed before the question was answered") from None
         except asyncio.CancelledError:
             ticket.cancel()

@@ -23,12 +23,18 @@ Schema = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """Milliseconds spent on one question. `queue` is the wait for a free worker, zero outside a server."""
+    """Milliseconds spent on one question. `queue` is the wait for a free worker, zero outside a server.
+
+    `encode`, making the reply's bytes, and `arrived`, the clock of `time.perf_counter` when the question came, are
+    known to a server only, and too late to be a member of the reply.
+    """
 
     decode: float = 0.0
     queue: float = 0.0
     infer: float = 0.0
     total: float = 0.0
+    encode: float = 0.0
+    arrived: float = 0.0
 
     def to_dict(self) -> dict[str, float]:
         return {name: round(getattr(self, name), 2) for name in ("decode", "queue", "infer", "total")}

@@ -90,3 +90,15 @@ def test_answers_are_counted_by_operation(runtime: Runtime) -> None:
     counted = client.get("/metrics").text
     assert 'sightline_answers_total{code="ok",task="rekognition.ListCollections"} 1.0' in counted
     assert 'sightline_answers_total{code="InvalidParameterException",task="rekognition.ListCollections"} 1.0' in counted
+
+
+def test_the_stages_of_an_operation_are_told(runtime: Runtime) -> None:
+    runtime.start(("faces",))  # the Haar cascade comes with OpenCV
+    client = TestClient(create_app(runtime), client=("127.0.0.1", 1), base_url="http://127.0.0.1")
+    headers = {**HEADERS, "X-Amz-Target": "RekognitionService.DetectFaces"}
+    response = client.post("/", json={"Image": {"Bytes": PNG}}, headers=headers)
+    assert response.status_code == 200, response.text
+    stages = [stage.split(";")[0] for stage in response.headers["server-timing"].split(", ")]
+    assert stages == ["queue", "decode", "infer", "encode", "total"]
+    refused = client.post("/", content=b"{}", headers=headers)
+    assert refused.headers["server-timing"].startswith("total;dur=")

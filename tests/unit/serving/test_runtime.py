@@ -90,6 +90,7 @@ def test_an_answer_is_finished_and_timed_in_a_worker() -> None:
     assert finished == {"width": 6}
     assert threads[0].startswith("sightline")
     assert timings.total == pytest.approx(timings.queue + timings.decode + timings.infer)
+    assert timings.encode > 0
     runtime.stop()
 
 

@@ -23,9 +23,11 @@ from sightline.protocols.rekognition.faults import Fault, fault_of, not_offered
 from sightline.protocols.rekognition.keys import Key, load_keys
 from sightline.protocols.rekognition.model import Operation, service_model
 from sightline.protocols.rekognition.operations import HANDLERS, Handler
+from sightline.protocols.rekognition.pictures import timed_reading
 from sightline.protocols.rekognition.serialise import write_output
 from sightline.protocols.rekognition.validate import Members, parse_body, parse_input
 from sightline.serving.metrics import Metrics
+from sightline.serving.record import note_error
 from sightline.serving.runtime import Runtime
 from sightline.settings import Settings
 from sightline.tasks.base import Timings
@@ -35,11 +37,10 @@ log = logging.getLogger("sightline")
 
 @dataclass(frozen=True, slots=True)
 class _Done:
-    """A finished operation: its reply, and the seconds it waited for a worker and was worked on."""
+    """A finished operation: its reply, and how long it took."""
 
     content: bytes
-    waited: float
-    worked: float
+    timings: Timings
 
 
 class Rekognition:
@@ -77,6 +78,7 @@ class Rekognition:
             content = await self._answer(request, target or "")
             return self._reply(request, 200, content)
         except Fault as fault:
+            note_error(fault.name)
             members = {"__type": fault.name, "message": str(fault)}
             return self._reply(request, fault.status, json.dumps(members).encode())
 
@@ -104,7 +106,7 @@ class Rekognition:
             self._metrics.failed(name, "InternalServerError")
             text = "an unexpected error; the server's log has it under this request id"
             raise Fault("InternalServerError", text) from None
-        self._metrics.answered(name, Timings(queue=done.waited * 1000, infer=done.worked * 1000))
+        self._metrics.answered(name, done.timings)
         return done.content
 
     def _work(self, claim: Claim, operation: Operation, body: bytes, arrived: float) -> _Done:
@@ -117,9 +119,20 @@ class Rekognition:
         members = parse_input(operation, parse_body(body))
         call = Call(self._backend, caller)
         _authorise(caller.key, operation, handler, members)
-        output = write_output(operation, handler.answer(call, members))
-        content = json.dumps(output, separators=(",", ":")).encode()
-        return _Done(content, begun - arrived, time.perf_counter() - begun)
+        parsed = time.perf_counter()
+        with timed_reading() as reading:
+            output = handler.answer(call, members)
+        answered = time.perf_counter()
+        content = json.dumps(write_output(operation, output), separators=(",", ":")).encode()
+        timings = Timings(
+            decode=(parsed - begun + sum(reading)) * 1000,
+            queue=(begun - arrived) * 1000,
+            infer=(answered - parsed - sum(reading)) * 1000,
+            total=(answered - arrived) * 1000,
+            encode=(time.perf_counter() - answered) * 1000,
+            arrived=arrived,
+        )
+        return _Done(content, timings)
 
     def _reply(self, request: Request, status: int, content: bytes) -> Response:
         media_type = f"application/x-amz-json-{service_model().json_version}"
