@@ -2,6 +2,7 @@
 # make test    lint, types, floors, all tests
 # make test-train   the training recipes, with PyTorch
 # make test-postgres  face collections on PostgreSQL too
+# make test-aws     the images and the Lambda function, with a Docker daemon and the SAM CLI
 # make test-import  models of other frameworks brought in, with Keras and PyTorch
 PYTHON ?= python3
 BIN := .venv/bin
@@ -9,7 +10,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: serve test test-train test-import test-postgres lint types floors unit chromium models figures clean
+.PHONY: serve test test-train test-import test-postgres test-aws lint types floors unit chromium models figures clean
 
 serve: .venv/base
 	$(BIN)/sightline serve --pull --host $(HOST) --port $(PORT)
@@ -30,6 +31,21 @@ test-import: .venv/dev models
 test-postgres: .venv/dev
 	@$(PIP) install --quiet --constraint constraints.txt --editable '.[dev,postgres]' pgserver
 	$(BIN)/pytest tests/unit/collections
+
+# The images built and run, and the SAM template checked, built, invoked and served. Where no Docker daemon answers, one
+# is set up by ../shared/tools, if it is there. The tools have environments of their own: they pin what Sightline does not.
+test-aws: .venv/dev .venv/sam .venv/checkov
+	PYTHON=$(BIN)/python deploy/docker/prepare
+	@set -e; docker version >/dev/null 2>&1 || { setup=../shared/tools/setup-dockerd.sh; \
+	  test -f $$setup || { echo "The tests of the images need a Docker daemon that answers 'docker version'"; exit 1; }; \
+	  eval "$$(bash $$setup)"; }; \
+	  export PATH="$$PWD/.venv/sam/bin:$$PWD/.venv/checkov/bin:$$PATH" SIGHTLINE_TEST_DOCKER=1; \
+	  $(BIN)/pytest tests/docker
+
+.venv/sam .venv/checkov: .venv/dev
+	@echo "installing $(@F)"
+	@$(PYTHON) -m venv $@
+	@$@/bin/python -m pip --disable-pip-version-check install --quiet $(if $(findstring sam,$@),aws-sam-cli==1.170.0,checkov)
 
 lint: .venv/dev
 	$(BIN)/ruff check .

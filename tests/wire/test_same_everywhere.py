@@ -1,10 +1,11 @@
-"""One question, three ways to ask it: Python, the command and HTTP give one answer."""
+"""One question, four ways to ask it: Python, the command, HTTP and Lambda give one answer."""
 
 from __future__ import annotations
 
 import base64
 import io
 import json
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import sightline
+from sightline.protocols.lambda_ import Function
 
 pytestmark = pytest.mark.models
 
@@ -61,12 +63,32 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def function() -> Function:
+    return Function(os.environ)
+
+
+def by_lambda(function: Function, task: str, typed: Members, form: httpx.Request) -> dict[str, Members]:
+    """The same question as a direct call, and the request of the form as an HTTP API hands it over."""
+    event = {
+        "requestContext": {"http": {"method": form.method, "path": form.url.path}},
+        "rawPath": form.url.path,
+        "headers": dict(form.headers),
+        "body": base64.b64encode(form.read()).decode(),
+        "isBase64Encoded": True,
+    }
+    reply = function(event)
+    assert reply["statusCode"] == 200, reply
+    return {"lambda": function({"task": task, **typed}), "lambda by http": json.loads(reply["body"])}
+
+
+@pytest.fixture(scope="module")
 def ask_everyone(
     tasks: dict[str, Any],
     client: httpx.Client,
     command: Callable[..., subprocess.CompletedProcess[str]],
     same_answer: Callable[[Members], Members],
     folder: Path,
+    function: Function,
 ) -> Callable[..., dict[str, Members]]:
     """Asks one question in every way, and gives each way's answer without its timings."""
 
@@ -95,6 +117,7 @@ def ask_everyone(
         assert all(reply.status_code == 200 for reply in replies.values()), replies
         found = {"python": python, "python by path": by_path, "command": json.loads(done.stdout)}
         found |= {name: reply.json() for name, reply in replies.items()}
+        found |= by_lambda(function, task, typed, replies["form"].request)
         return {name: same_answer(members) for name, members in found.items()}
 
     return ask
@@ -104,7 +127,7 @@ def check_all_the_same(answers: dict[str, Members]) -> Members:
     first = answers["python"]
     for name, members in answers.items():
         assert members == first, name
-    assert len(answers) == 5
+    assert len(answers) == 7
     return first
 
 
@@ -156,7 +179,9 @@ def test_the_drawn_answer_too(
     assert not np.array_equal(seen[0], np.asarray(Image.open(portrait_jpeg)))
 
 
-def test_errors_too(tasks: dict[str, Any], client: httpx.Client, command: Any, tmp_path: Path) -> None:
+def test_errors_too(
+    tasks: dict[str, Any], client: httpx.Client, command: Any, function: Function, tmp_path: Path
+) -> None:
     for content, code in ((b"text", "unsupported_format"), (b"\xff\xd8\xff\xe0torn", "invalid_image")):
         path = tmp_path / "wrong.jpg"
         path.write_bytes(content)
@@ -164,6 +189,7 @@ def test_errors_too(tasks: dict[str, Any], client: httpx.Client, command: Any, t
             tasks["faces"](path)
         by_http = client.post("/v1/faces", files={"image": content}).json()["error"]
         by_command = command("predict", "faces", path).stderr
-        assert raised.value.code == by_http["code"] == code
-        assert str(raised.value) == by_http["message"]
+        by_function = function({"task": "faces", "image": base64.b64encode(content).decode()})["error"]
+        assert raised.value.code == by_http["code"] == by_function["code"] == code
+        assert str(raised.value) == by_http["message"] == by_function["message"]
         assert by_command == f"sightline: {raised.value} [{code}]\n"

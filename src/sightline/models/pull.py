@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from filelock import FileLock
-
 from sightline.errors import ChecksumMismatch, InvalidCard, ModelMissing, Offline, SourceFailed
 from sightline.models import importers
 from sightline.models.card import Card, Convert, WeightsFile
@@ -36,6 +34,9 @@ def pull(
     first has nothing to do. Raises `Offline`, `SourceFailed`, `ChecksumMismatch`, `ModelMissing` (the folder cannot
     be written) and `InvalidCard`.
     """
+    # Imported here: a process whose weights are all there need not wait for it.
+    from filelock import FileLock
+
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # The system drops the lock when its holder dies, so a killed pull blocks nobody.

@@ -60,13 +60,15 @@ class Store:
         """
         found: dict[str, Card] = {}
         for folder in (self._settings.models, self._zoo):
-            for path in sorted(folder.glob("*/card.toml")):
-                card = Card.load(path)
+            for card in _cards_in(folder):
                 found.setdefault(card.name, card)
         return list(found.values())
 
     def card(self, name: str) -> Card:
         """The card called `name`. Raises `UnknownModel` with the names that come near, and `InvalidCard`."""
+        found = self._find(name)
+        if found is not None:
+            return found
         cards = {card.name: card for card in self.cards()}
         if name in cards:
             return cards[name]
@@ -125,6 +127,18 @@ class Store:
             )
         return self._settings.cache / "models" / card.name / card.version
 
+    def _find(self, name: str) -> Card | None:
+        """The card called `name`, if it is one of the user's or lies in the shipped folder of its name: reading all
+        the shipped ones takes longer than an answer."""
+        for card in _cards_in(self._settings.models):
+            if card.name == name:
+                return card
+        path = self._zoo / name / "card.toml"
+        if _PLAIN.fullmatch(name) and path.is_file():
+            card = Card.load(path)
+            return card if card.name == name else None
+        return None
+
     def _repair(self, card: Card, problems: list[_Problem]) -> None:
         if not self._pulls and all(problem.repairable for problem in problems):
             said = f"{card.name} is not usable ({_said(problems)})"
@@ -168,6 +182,11 @@ class Store:
         if file.source.startswith("package:"):
             return locate(file.source.removeprefix("package:"))
         return self.folder(card) / file.path
+
+
+def _cards_in(folder: Path) -> Iterator[Card]:
+    """Every card of a folder of models, by the order of their folders' names."""
+    return (Card.load(path) for path in sorted(folder.glob("*/card.toml")))
 
 
 def _is_cached(file: WeightsFile) -> bool:

@@ -26,8 +26,9 @@ from sightline.errors import SightlineError
 from sightline.protocols import openapi
 from sightline.protocols.accept import negotiate
 from sightline.protocols.classic import Classic
-from sightline.protocols.native import JSON, Native
+from sightline.protocols.native import Native
 from sightline.protocols.rekognition.endpoint import Rekognition
+from sightline.protocols.reply import JSON
 from sightline.serving.errors import STATUS, body
 from sightline.serving.gate import Gate
 from sightline.serving.gauges import watch_runtime

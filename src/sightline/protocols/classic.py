@@ -11,18 +11,15 @@ from starlette.responses import JSONResponse, Response
 from sightline.errors import NotFound
 from sightline.protocols import openapi
 from sightline.protocols.access import check_key
-from sightline.protocols.native import JSON, Native, Render, wanted_type
-from sightline.protocols.pictures import Wire, read_request
+from sightline.protocols.classic_names import FILE, THREE, add_result
+from sightline.protocols.native import Native, wanted_type
+from sightline.protocols.pictures import read_request
+from sightline.protocols.reply import JSON, Render
+from sightline.protocols.wire import Wire
 from sightline.tasks import schema
 from sightline.tasks.question import question_fields
 
 _PNG = "image/png"
-_THREE = {"fileAnchor": "anchor", "file1": "img1", "file2": "img2"}
-_SAID = {
-    "img1": "Image 1 is more similar to Anchor Image",
-    "img2": "Image 2 is more similar to Anchor Image",
-    "neither": "Neither image is similar to Anchor Image",
-}
 
 
 class Classic:
@@ -48,14 +45,13 @@ class Classic:
         """The picture with faces and emotions drawn, PNG."""
         check_key(request, self.native.runtime.settings.api_key)
         task = self.native.runtime.kind("emotion")
-        wire = await read_request(request, {"file": "image"})
-        return await self.native.respond(request, task, wire, Render(_PNG))
+        return await self.native.respond(request, task, await read_request(request, FILE), Render(_PNG))
 
     async def face_bokeh(self, request: Request) -> Response:
         """The picture with a background found for the query, PNG."""
         check_key(request, self.native.runtime.settings.api_key)
         task = self.native.runtime.kind("background")
-        wire = await read_request(request, {"file": "image"})
+        wire = await read_request(request, FILE)
         options = {**wire.options, "query": request.path_params["query"]}
         return await self.native.respond(request, task, Wire(wire.pictures, options), Render(_PNG))
 
@@ -69,8 +65,8 @@ class Classic:
         if "similarity" not in served:
             raise NotFound("several tasks are served here: ask at /v1/{task}")
         task = self.native.runtime.kind("similarity")
-        names = {picture.name: picture.name for picture in question_fields(task.Question).pictures} | _THREE
-        render = Render(wanted_type(request, task), _add_result)
+        names = {picture.name: picture.name for picture in question_fields(task.Question).pictures} | THREE
+        render = Render(wanted_type(request, task), add_result)
         return await self.native.respond(request, task, await read_request(request, names), render)
 
     async def test(self, request: Request) -> Response:
@@ -79,10 +75,6 @@ class Classic:
         if len(served) != 1:
             raise NotFound("several tasks are served here: ask at /readyz")
         return JSONResponse({"message": "Ok", "task": served[0]})
-
-
-def _add_result(members: dict[str, Any]) -> dict[str, Any]:
-    return {**members, "Result": _SAID[members["more_similar"]]}
 
 
 def _upload(summary: str, *parameters: dict[str, Any]) -> dict[str, Any]:
@@ -102,7 +94,7 @@ def _upload(summary: str, *parameters: dict[str, Any]) -> dict[str, Any]:
 
 
 _FILE = {"type": "string", "format": "binary"}
-_FILES: dict[str, Any] = dict.fromkeys(_THREE, _FILE)
+_FILES: dict[str, Any] = dict.fromkeys(THREE, _FILE)
 _QUERY = {
     "name": "query",
     "in": "path",

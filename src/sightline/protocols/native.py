@@ -3,67 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-import orjson
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sightline.errors import InvalidOption, SightlineError
+from sightline.errors import SightlineError
 from sightline.images.decode import Source
-from sightline.images.encode import encode
 from sightline.protocols import openapi
-from sightline.protocols.accept import negotiate
 from sightline.protocols.access import check_key
-from sightline.protocols.pictures import Wire, fetch, read_request
-from sightline.serving.errors import NotAcceptable
+from sightline.protocols.pictures import read_request
+from sightline.protocols.reply import JSON, Render, acceptable_type, check_types, dump
+from sightline.protocols.wire import Wire, fetch
 from sightline.serving.metrics import Metrics
 from sightline.serving.runtime import Runtime
 from sightline.serving.waiting import unless_gone
 from sightline.tasks import registry
-from sightline.tasks.base import Answer, Task
+from sightline.tasks.base import Task
 from sightline.tasks.question import question_fields
-
-_FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG"}
-JSON = "application/json"
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """The body of a reply, and the headers that go with it."""
-
-    content: bytes
-    headers: dict[str, str]
-
-
-def same(members: dict[str, Any]) -> dict[str, Any]:
-    """The members as they are."""
-    return members
-
-
-@dataclass(frozen=True, slots=True)
-class Render:
-    """Writes an answer as JSON, its members passed through `extend` (a function of a module), or as a drawn picture."""
-
-    media_type: str
-    extend: Callable[[dict[str, Any]], dict[str, Any]] = same
-
-    def __call__(self, task: Task[Any, Any], answer: Answer, pictures: Mapping[str, Source]) -> Reply:
-        timings = answer.timings.to_dict()
-        if self.media_type not in _FORMATS:
-            return Reply(dump(self.extend(answer.to_dict())), {})
-        # A picture has no room for members: the small ones go beside it.
-        members = {**answer.caption(), "model": answer.models[0].to_dict(), "timings_ms": timings}
-        headers = {"X-Sightline-Answer": dump(members).decode()}
-        drawn = encode(task.drawing(answer, pictures), _FORMATS[self.media_type])
-        return Reply(drawn, headers)
-
-
-def dump(members: Any) -> bytes:
-    """JSON in UTF-8. NaN and infinities become null."""
-    return orjson.dumps(members, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 class Native:
@@ -103,7 +61,7 @@ class Native:
     async def respond(self, request: Request, task: type[Task[Any, Any]], wire: Wire, render: Render) -> Response:
         """Answer a question that has been read from the wire."""
         if wire.typed:
-            _check_types(task, wire.options)
+            check_types(task, wire.options)
         try:
             pictures = await self._pictures(request, wire)
             asked = self.runtime.ask(task.name, pictures, wire.options, render, request.state.ticket)
@@ -156,20 +114,9 @@ class Native:
         }
 
 
-def _check_types(task: type[Task[Any, Any]], options: Mapping[str, Any]) -> None:
-    """Text stands for a number or a truth value in a form, not in JSON. Raises `InvalidOption`."""
-    for option in question_fields(task.Question).options:
-        if option.kind is not str and isinstance(options.get(option.name), str):
-            raise InvalidOption(f"{option.name} is text, which is not a {option.json_type}")
-
-
 def wanted_type(request: Request, task: type[Task[Any, Any]]) -> str:
     """The media type that the request's `Accept` likes best of those a task answers. Raises `NotAcceptable`."""
-    offers = (*_FORMATS, JSON) if task.answers_picture else (JSON, *_FORMATS)
-    media_type = negotiate(request.headers.get("accept"), offers)
-    if media_type is None:
-        raise NotAcceptable(f"{task.name} answers {', '.join(offers)}")
-    return media_type
+    return acceptable_type(request.headers.get("accept"), task)
 
 
 def _json(members: Any) -> Response:

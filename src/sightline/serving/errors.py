@@ -33,6 +33,7 @@ STATUS = {
     "method_not_allowed": 405,
     "not_acceptable": 406,
     "unsupported_media_type": 415,
+    "answer_too_large": 413,
     "unavailable": 503,
     "model_missing": 503,
     "offline": 503,
@@ -60,6 +61,16 @@ class UnsupportedMediaType(SightlineError):
 
 class NotAcceptable(SightlineError):
     code = "not_acceptable"
+
+
+class MethodNotAllowed(SightlineError):
+    code = "method_not_allowed"
+
+
+class AnswerTooLarge(SightlineError):
+    """The answer has more bytes than what carries it lets through; a smaller picture has a smaller one."""
+
+    code = "answer_too_large"
 
 
 def body(code: str, message: str, request_id: str) -> dict[str, dict[str, str]]:

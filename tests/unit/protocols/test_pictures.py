@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 
 from sightline.errors import FetchRefused, InvalidImage, InvalidOption, InvalidRequest, SightlineError
-from sightline.protocols.pictures import Wire, fetch, read_request
+from sightline.protocols.pictures import read_request
+from sightline.protocols.wire import Wire, fetch
 from sightline.serving.errors import UnsupportedMediaType
 from sightline.settings import Settings
 
