@@ -26,6 +26,8 @@ rekognition_app = typer.Typer(help="Amazon Rekognition's protocol: operations.",
 app.add_typer(rekognition_app, name="rekognition")
 collections_app = typer.Typer(help="Known faces: list, calibrate, migrate.", no_args_is_help=True)
 app.add_typer(collections_app, name="collections")
+sagemaker_app = typer.Typer(help="Amazon SageMaker's contract with containers: serve.", no_args_is_help=True)
+app.add_typer(sagemaker_app, name="sagemaker")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 StoreUrl = Annotated[
@@ -365,6 +367,18 @@ def collections_migrate(
     from sightline.console import collections
 
     collections.reembed(store, name, model)
+
+
+@sagemaker_app.command("serve")
+def sagemaker_serve(
+    tasks: Annotated[
+        list[str] | None, typer.Argument(help="Tasks, or TASK=MODEL (or SIGHTLINE_SAGEMAKER_TASKS).")
+    ] = None,
+) -> None:
+    """Answer /ping and /invocations on port 8080, as SageMaker asks of a container (docs/sagemaker.md)."""
+    from sightline.console import sagemaker
+
+    sagemaker.run(tuple(tasks or ()), Settings.from_env())
 
 
 if __name__ == "__main__":

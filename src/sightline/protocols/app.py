@@ -26,6 +26,7 @@ from sightline.errors import SightlineError
 from sightline.protocols import openapi
 from sightline.protocols.accept import negotiate
 from sightline.protocols.classic import Classic
+from sightline.protocols.kserve.endpoint import KServe
 from sightline.protocols.native import Native
 from sightline.protocols.rekognition.endpoint import Rekognition
 from sightline.protocols.reply import JSON
@@ -88,6 +89,7 @@ def create_app(runtime: Runtime, names: tuple[str, ...] = ()) -> FastAPI:
     app.include_router(native.router())
     app.include_router(Classic(native).router())
     app.include_router(Rekognition(runtime, metrics).router())
+    app.include_router(KServe(runtime, metrics).router())
     _add_health(app, runtime, metrics)
     _add_pages(app)
     _add_errors(app, runtime)

@@ -58,13 +58,21 @@ class Native:
         names = {picture.name: picture.name for picture in question_fields(task.Question).pictures}
         return await self.respond(request, task, await read_request(request, names), Render(media_type))
 
-    async def respond(self, request: Request, task: type[Task[Any, Any]], wire: Wire, render: Render) -> Response:
-        """Answer a question that has been read from the wire."""
+    async def respond(
+        self,
+        request: Request,
+        task: type[Task[Any, Any]],
+        wire: Wire,
+        render: Render,
+        served_as: str | None = None,
+    ) -> Response:
+        """Answer a question that has been read from the wire. `served_as` is the runtime's name of the task where that
+        is not its own."""
         if wire.typed:
             check_types(task, wire.options)
         try:
             pictures = await self._pictures(request, wire)
-            asked = self.runtime.ask(task.name, pictures, wire.options, render, request.state.ticket)
+            asked = self.runtime.ask(served_as or task.name, pictures, wire.options, render, request.state.ticket)
             timings, reply = await unless_gone(request, asked)
         except SightlineError as error:
             self.metrics.failed(task.name, error.code)

@@ -43,6 +43,7 @@ STATUS = {
     "deadline_exceeded": 504,
     "cancelled": 499,
     "upload_too_slow": 408,
+    "insufficient_memory": 507,
     "model_error": 500,
     "invalid_card": 500,
     "checksum_mismatch": 500,
@@ -57,6 +58,10 @@ class Unauthorized(SightlineError):
 
 class UnsupportedMediaType(SightlineError):
     code = "unsupported_media_type"
+
+
+class InsufficientMemory(SightlineError):
+    code = "insufficient_memory"
 
 
 class NotAcceptable(SightlineError):

@@ -63,11 +63,17 @@ class Residents:
         with self._lock:
             return self._add(name, load).task
 
+    def put(self, name: str, task: Task[Any, Any]) -> None:
+        """Keep a task that was loaded elsewhere; it is not unloaded, since it could not be loaded again."""
+        with self._lock:
+            self._pinned |= {name}
+            self._kept[name] = _Resident(task, 0, time.monotonic())
+
     def drop(self, name: str) -> None:
         """Let a task go; nothing where it is not here."""
         with self._lock:
             self._kept.pop(name, None)
-        gc.collect()
+        gc.collect()  # engines hold memory that Python knows nothing of
 
     def loaded(self) -> dict[str, int]:
         """The tasks that are here, and the bytes each took when it was loaded."""

@@ -85,6 +85,8 @@ class Runtime:
         self._residents = self._shop.residents(lambda name: self._load(name))
         self._executor = executor or self._shop.executor(self._residents)
         self._identities: dict[str, tuple[Identity, ...]] = {}
+        self._kinds: dict[str, type[Task[Any, Any]]] = {}
+        self._added: set[str] = set()  # under a name of their own, already loaded
         self.tasks = Tasks(self._residents, self._identities)
         self._failure: str | None = None
         self._ready = False
@@ -114,6 +116,25 @@ class Runtime:
             raise
         self._ready = True
 
+    def open(self) -> None:
+        """Be ready without any task: they are added and removed while the server runs."""
+        self._ready = True
+
+    def add(self, name: str, task: Task[Any, Any]) -> None:
+        """Serve a loaded and warmed task as `name` from now on, in place of one that is served so. It stays in this
+        process, so its questions are answered by threads only."""
+        self._residents.put(name, task)
+        self._kinds[name] = type(task)
+        self._added.add(name)
+        self._identities[name] = task.identities
+
+    def remove(self, name: str) -> None:
+        """Serve it no longer; questions at work keep it until they are answered."""
+        self._identities.pop(name, None)
+        self._kinds.pop(name, None)
+        self._added.discard(name)
+        self._residents.drop(name)
+
     @property
     def loading(self) -> bool:
         """Whether models are still being loaded: what cannot be answered now may be a moment later."""
@@ -139,8 +160,8 @@ class Runtime:
     def kind(self, name: str) -> type[Task[Any, Any]]:
         """The class of a served task. Raises `UnknownTask`, or `Unavailable` for a known one whose models are not
         here."""
-        if name in self._identities:
-            return registry.recipe(name).task()
+        if name in self._kinds:
+            return self._kinds[name]
         if name in self.absent:
             raise Unavailable(f"{name} is not served here: {self.absent[name].reason}")
         if not self._ready and name in registry.TASKS:
@@ -229,16 +250,11 @@ class Runtime:
     def reload(self) -> list[str]:
         """Swap every served task whose models changed on disk; which ones those were."""
         changed = []
-        for name in list(self._identities):
+        for name in [name for name in self._identities if name not in self._added]:
             if self._shop.identities(name) != self._identities[name]:
                 self.swap(name)
                 changed.append(name)
         return changed
-
-    def close(self, name: str) -> None:
-        """Serve a task no more. Questions at work are answered."""
-        self._identities.pop(name, None)
-        self._residents.drop(name)
 
     def stop(self) -> None:
         """Take no new questions, finish those at work."""
@@ -253,6 +269,7 @@ class Runtime:
     def _open(self, name: str) -> None:
         task = self._residents.get(name)
         self._in_every_worker(lambda: self._executor.warm(name))
+        self._kinds[name] = type(task)
         self._identities[name] = task.identities
 
     def _crowded(self) -> bool:

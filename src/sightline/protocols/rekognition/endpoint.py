@@ -29,6 +29,7 @@ from sightline.protocols.rekognition.validate import Members, parse_body, parse_
 from sightline.serving.metrics import Metrics
 from sightline.serving.record import note_error
 from sightline.serving.runtime import Runtime
+from sightline.serving.waiting import unless_gone
 from sightline.settings import Settings
 from sightline.tasks.base import Timings
 
@@ -89,7 +90,8 @@ class Rekognition:
         arrived = time.perf_counter()
         name = f"rekognition.{operation.name}"
         try:
-            done = await self._runtime.run(lambda: self._work(claim, operation, body, arrived))
+            work = self._runtime.run(lambda: self._work(claim, operation, body, arrived), request.state.ticket)
+            done = await unless_gone(request, work)
         except Fault as fault:
             self._metrics.failed(name, fault.name)
             raise

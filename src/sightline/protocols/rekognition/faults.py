@@ -38,6 +38,8 @@ _KNOWN = {
     "model_missing": "AccessDeniedException",
     "offline": "AccessDeniedException",
     "busy": "ThrottlingException",
+    "deadline_exceeded": "ThrottlingException",
+    "cancelled": "ThrottlingException",
     "unavailable": "ThrottlingException",
     "store_unavailable": "InternalServerError",
 }

@@ -1,0 +1,1 @@
+"""SageMaker's contract with the containers that it hosts."""
