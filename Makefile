@@ -1,6 +1,7 @@
 # make serve   install into .venv, pull the models, serve the page at http://127.0.0.1:8000
 # make test    lint, types, floors, all tests
 # make test-train   the training recipes, with PyTorch
+# make test-tfjs    models of TensorFlow.js against TensorFlow.js itself, with Node
 # make test-postgres  face collections on PostgreSQL too
 # make test-aws     the images and the Lambda function, with a Docker daemon and the SAM CLI
 # make test-import  models of other frameworks brought in, with Keras and PyTorch
@@ -10,7 +11,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: serve test test-train test-import test-postgres test-aws lint types floors unit chromium models figures clean
+.PHONY: serve test test-train test-import test-tfjs test-postgres test-aws lint types floors unit chromium models figures clean
 
 serve: .venv/base
 	$(BIN)/sightline serve --pull --host $(HOST) --port $(PORT)
@@ -26,6 +27,12 @@ test-train: .venv/dev
 test-import: .venv/dev models
 	@$(PIP) install --quiet --constraint constraints.txt --editable '.[dev,import]'
 	$(BIN)/pytest tests/importing
+
+# The converted models against TensorFlow.js, which npm brings; needs Node.
+test-tfjs: .venv/dev models
+	@npm install --silent --no-audit --no-fund --prefix .venv/tfjs @tensorflow/tfjs-core@4.22.0 \
+	  @tensorflow/tfjs-converter@4.22.0 @tensorflow/tfjs-backend-wasm@4.22.0
+	$(BIN)/pytest tests/unit/models/test_tfjs_parity.py
 
 # The stores of faces on a real PostgreSQL with pgvector too, which the package pgserver brings and the tests start.
 test-postgres: .venv/dev

@@ -71,7 +71,7 @@ def root(version: Annotated[bool, typer.Option("--version", help="Print the vers
 
 @app.command()
 def predict(
-    task: Annotated[str, typer.Argument(help="faces, similarity, background, emotion, lungs")],
+    task: Annotated[str, typer.Argument(help="faces, similarity, background, emotion, lungs, detect")],
     images: Annotated[
         list[str], typer.Argument(help="Pictures; similarity takes ANCHOR IMG1 IMG2.", metavar="IMAGE...")
     ],
@@ -88,6 +88,7 @@ def predict(
     transparent: Annotated[bool, typer.Option("--transparent", help="background: none.")] = False,
     provider: Annotated[str | None, typer.Option(help="background: who searches (gallery, openverse, ...).")] = None,
     fallback: Annotated[bool, typer.Option("--fallback", help="background: gallery if the provider fails.")] = False,
+    tiles: Annotated[bool, typer.Option("--tiles", help="detect: look closer too, for small things.")] = False,
 ) -> None:
     """Answer a question about pictures."""
     from sightline.console import prediction
@@ -102,6 +103,7 @@ def predict(
         "transparent": transparent or None,
         "provider": provider,
         "fallback": fallback or None,
+        "tiles": tiles or None,
     }
     options = {name: value for name, value in given.items() if value is not None}
     ok = prediction.run(task, images, options, model=model, detector=detector, as_json=as_json, out=out)
@@ -146,6 +148,7 @@ def evaluate(
         int | None, typer.Option(help="lungs, background: only the part of N that training leaves out.", min=2)
     ] = None,
     detector: Annotated[str | None, typer.Option(help="blazeface or haar, where faces are looked for.")] = None,
+    tiles: Annotated[bool, typer.Option("--tiles", help="detect: look closer too, for small things.")] = False,
     as_json: Json = False,
 ) -> None:
     """Measure a task on labelled data: one JSON object of figures."""
@@ -162,6 +165,7 @@ def evaluate(
         without=without,
         held_out=held_out,
         detector=detector,
+        tiles=tiles,
         as_json=as_json,
     )
 
@@ -214,7 +218,7 @@ def bench(
     plot: Annotated[Path | None, typer.Option(help="--tune: throughput against p99, PNG.", metavar="FILE")] = None,
     as_json: Json = False,
 ) -> None:
-    """Time tasks on this machine, at 1280 and 4000 pixels, cold start and memory included; or tune serving to it."""
+    """Time tasks on this machine at 640, 1280 and 4000 pixels, cold start and memory too; or tune serving to it."""
     if tune:
         from sightline.console import tuning
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from sightline.architectures.base import FaceFound, Mask
+from sightline.architectures.base import FaceFound, Mask, ObjectFound
 from sightline.images.geometry import Box, Points
 from sightline.images.picture import Pixels
 from sightline.models.card import Card
@@ -43,6 +43,31 @@ class FakeDetector(_Fake):
     def detect(self, pixels: Pixels, at_least: float | None = None) -> list[FaceFound]:
         least = self.card.threshold("score") if at_least is None else at_least
         return [face for face in self.faces if face.confidence >= least]
+
+
+class FakeObjects(_Fake):
+    """Finds every evenly coloured rectangle on black that lies in the picture: red ones are apples, others pears.
+
+    The larger, the surer; what is smaller than `smallest` pixels along both sides of the searched array is not seen.
+    """
+
+    def __init__(self, smallest: float = 0.0, side: int = 64) -> None:
+        names = {"labels": ["apple", "pear"], "thresholds": {"score": 0.2, "iou": 0.5}}
+        super().__init__(card(name="fake-objects", input={"width": side, "height": side}, **names))
+        self.smallest = smallest
+
+    def detect(self, pixels: Pixels, at_least: float | None = None) -> list[ObjectFound]:
+        import cv2
+
+        least = self.card.threshold("score") if at_least is None else at_least
+        seen = []
+        for channel, label in enumerate(self.card.labels):
+            count, _, stats, _ = cv2.connectedComponentsWithStats((pixels[..., channel] > 127).astype(np.uint8))
+            for x, y, width, height in stats[1:count, :4].astype(float):
+                if max(width, height) >= self.smallest * max(pixels.shape[:2]):
+                    share = float(min(1.0, 0.5 + width * height / pixels[..., 0].size))
+                    seen.append(ObjectFound(label, share, Box(x, y, width, height)))
+        return sorted((one for one in seen if one.confidence >= least), key=lambda one: -one.confidence)
 
 
 class BrightFaces(_Fake):

@@ -342,7 +342,7 @@ def test_evaluate(command: Command, portrait: np.ndarray, tmp_path: Path) -> Non
 
 def test_bench(command: Command) -> None:
     (rows,) = answers(command("bench", "faces", "--repeat", "1", "--json"))
-    assert [row["pixels"] for row in rows] == [1280, 4000]
+    assert [row["pixels"] for row in rows] == [640, 1280, 4000]
     for row in rows:
         assert set(row) >= {"task", "model", "median_ms", "first_answer_s", "peak_mb_at_first"}
         assert row["task"] == "faces"

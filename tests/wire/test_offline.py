@@ -1,4 +1,4 @@
-"""The four first tasks answer on a machine with no network and nothing pulled: what is shipped is enough."""
+"""Tasks answer on a machine with no network and nothing pulled: what is shipped is enough."""
 
 from __future__ import annotations
 
@@ -30,6 +30,12 @@ def test_faces_and_emotion(asked: Any, portrait_jpeg: Path) -> None:
     assert read["box"] == face["box"]
     assert sum(read["scores"].values()) == pytest.approx(1, abs=1e-3)
     assert [model["name"] for model in said["models"]] == ["emotion-small", "haar-frontal"]
+
+
+def test_detect_finds_upright_people(asked: Any, shared: Path) -> None:
+    said = asked("detect", shared / "coco_mini" / "images" / "000000030752.jpg")
+    assert said["model"]["name"] == "hog-people"
+    assert {thing["label"] for thing in said["objects"]} == {"person"}
 
 
 def test_similarity(asked: Any, portrait_jpeg: Path, shared: Path) -> None:

@@ -54,7 +54,7 @@ few = settings(
 
 @pytest.fixture(scope="module")
 def tasks() -> dict[str, Any]:
-    return {name: sightline.load(name) for name in ("faces", "background", "similarity")}
+    return {name: sightline.load(name) for name in ("faces", "background", "similarity", "detect")}
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +139,16 @@ def test_faces(portrait: np.ndarray, ask_everyone: Any, picture: tuple[int, int,
     members = check_all_the_same(answers)
     upright = {"width": width, "height": height} if orientation < 5 else {"width": height, "height": width}
     assert members["image"] == upright
+
+
+@given(picture=pictures, options=st.sampled_from([{}, {"tiles": True}, {"confidence": 0.1, "tiles": True}]))
+@settings(few, max_examples=3)
+def test_detect(
+    portrait: np.ndarray, ask_everyone: Any, picture: tuple[int, int, str, int], options: dict[str, Any]
+) -> None:
+    members = check_all_the_same(ask_everyone("detect", {"image": encoded(portrait, *picture)}, **options))
+    if 0.7 < picture[0] / picture[1] < 1.4 and picture[3] == 1:
+        assert "person" in {thing["label"] for thing in members["objects"]}
 
 
 @given(picture=pictures, options=st.sampled_from([{"blur": True}, {"color": "#102030"}, {"query": "night sky"}]))

@@ -29,6 +29,15 @@ class FaceFound:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class ObjectFound:
+    """A detected thing, in pixels of the array that was searched: one of its card's labels, and how sure, 0..1."""
+
+    label: str
+    confidence: float
+    box: Box
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Film:
     """What a network saw on a film: the probability of each pixel, and the probability, 0..1, that the picture is a
     chest X-ray at all (None where the network has no judge)."""
@@ -84,6 +93,19 @@ class FaceDetector(Model, Protocol):
         """Every face of height x width x 3 RGB uint8, most confident first.
 
         `at_least` is the least confidence, 0..1; None stands for the thresholds of the card.
+        """
+        ...
+
+
+class ObjectDetector(Model, Protocol):
+    """Finds things of the kinds that its card's labels name."""
+
+    card: Card
+
+    def detect(self, pixels: Pixels, at_least: float | None = None) -> list[ObjectFound]:
+        """Every thing on height x width x 3 RGB uint8, most confident first.
+
+        `at_least` is the least confidence, 0..1; None stands for the threshold of the card.
         """
         ...
 

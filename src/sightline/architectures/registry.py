@@ -15,14 +15,18 @@ from sightline.settings import Settings
 ARCHITECTURES = {
     "bcdunet": "sightline.architectures.bcdunet:BCDUNet",
     "blazeface": "sightline.architectures.blazeface:BlazeFace",
+    "centernet": "sightline.architectures.centernet:CenterNet",
     "deeplab": "sightline.architectures.deeplab:DeepLab",
     "dlib-face": "sightline.architectures.dlib_face:DlibFace",
     "expression": "sightline.architectures.expression:Expression",
     "facemesh": "sightline.architectures.facemesh:FaceMesh",
     "haar": "sightline.architectures.haar:Haar",
+    "hog": "sightline.architectures.hog:Hog",
     "siamese": "sightline.architectures.siamese:Siamese",
     "iris": "sightline.architectures.iris:Iris",
     "selfie": "sightline.architectures.selfie:Selfie",
+    "yolo": "sightline.architectures.yolo:Yolo",
+    "yolox": "sightline.architectures.yolox:YoloX",
 }
 
 

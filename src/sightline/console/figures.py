@@ -15,8 +15,9 @@ from rich.progress import Progress as Bar
 
 from sightline.console.loading import load_task
 from sightline.errors import InvalidOption
-from sightline.evaluation import emotion, faces, masks, similarity
+from sightline.evaluation import detect, emotion, faces, masks, similarity
 from sightline.settings import Settings
+from sightline.tasks.detect import Detect
 from sightline.tasks.emotion import Emotion
 from sightline.tasks.faces import Faces
 from sightline.tasks.similarity import Similarity
@@ -32,6 +33,7 @@ def run(
     without: Path | None,
     held_out: int | None,
     detector: str | None,
+    tiles: bool,
     as_json: bool,
 ) -> None:
     """Measure a task and print one object of figures. Raises `InvalidOption` for data that does not fit."""
@@ -56,6 +58,8 @@ def run(
             found = emotion.evaluate(cast(Emotion, task), data, workers, progress, shown=shown, without=without)
         elif name in ("lungs", "background"):
             found = masks.evaluate(task, data, workers, progress, held_out=held_out)
+        elif name == "detect":
+            found = detect.evaluate(cast(Detect, task), data, workers, progress, tiles=tiles)
         else:
             raise InvalidOption(f"there is no evaluation of {name} yet")
     members = {

@@ -108,6 +108,13 @@ def _summary(name: str, group: list[str], members: dict[str, Any]) -> Iterable[s
             where = f"x {box['x']:.0f} y {box['y']:.0f}, {box['width']:.0f} x {box['height']:.0f}"
             said = f"{face['emotion']} {face['scores'][face['emotion']]:.0%}, " if "emotion" in face else ""
             yield f"  {said}confidence {face['confidence']:.2f} at {where}"
+    elif "objects" in members:
+        count = len(members["objects"])
+        yield f"{group[0]}: {count} thing{'' if count == 1 else 's'} ({took})"
+        for thing in members["objects"]:
+            box = thing["box"]
+            where = f"x {box['x']:.0f} y {box['y']:.0f}, {box['width']:.0f} x {box['height']:.0f}"
+            yield f"  {thing['label']}, confidence {thing['confidence']:.2f} at {where}"
     else:
         yield f"{group[0]}: covers {members['coverage']:.1%} of the picture ({took})"
         if members.get("quality", {}).get("looks_like_chest_xray") is False:

@@ -15,7 +15,7 @@ OpenEngine: TypeAlias = Callable[[str, Path, Settings], Engine]
 
 
 def open_engine(name: str, path: Path, settings: Settings) -> Engine:
-    """The engine `onnx`, `litert` or `cascade` with the weights at `path`. Raises `EngineError`."""
+    """The engine `onnx`, `litert`, `cascade` or `hog` with the weights at `path`. Raises `EngineError`."""
     # Imported here: each engine's library costs 50 to 200 ms, and a process rarely needs all.
     if name == "onnx":
         from sightline.engines.onnx import OnnxEngine
@@ -29,4 +29,8 @@ def open_engine(name: str, path: Path, settings: Settings) -> Engine:
         from sightline.engines.cascade import CascadeEngine
 
         return CascadeEngine(path)
-    raise EngineError(f"no engine is called {name!r}; there are onnx, litert and cascade")
+    if name == "hog":
+        from sightline.engines.hog import HogEngine
+
+        return HogEngine(path)
+    raise EngineError(f"no engine is called {name!r}; there are onnx, litert, cascade and hog")

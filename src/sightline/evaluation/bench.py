@@ -19,7 +19,7 @@ from sightline.settings import Settings
 from sightline.tasks import registry
 from sightline.tasks.question import question_fields
 
-SIZES = (1280, 4000)
+SIZES = (640, 1280, 4000)
 PHOTO = Path(__file__).parents[1] / "web" / "samples" / "astronaut.jpg"
 
 

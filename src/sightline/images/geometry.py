@@ -84,6 +84,18 @@ def nms(boxes: Boxes, scores: npt.NDArray[np.float32], threshold: float) -> list
     return keep
 
 
+def nms_by_class(
+    boxes: Boxes, scores: npt.NDArray[np.float32], classes: npt.NDArray[np.int64], threshold: float
+) -> list[int]:
+    """Non-maximum suppression among boxes of one class each (N class numbers): a person never suppresses the horse.
+    Indices of the boxes that stay, best first."""
+    keep: list[int] = []
+    for number in np.unique(classes):
+        (own,) = np.nonzero(classes == number)
+        keep += [int(own[index]) for index in nms(boxes[own], scores[own], threshold)]
+    return sorted(keep, key=lambda index: (-scores[index], index))
+
+
 def weighted_nms(
     rows: npt.NDArray[np.float32], scores: npt.NDArray[np.float32], threshold: float
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
@@ -135,6 +147,19 @@ class Letterbox:
     def cut(self, plane: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """The part of a plane of the input's size (height x width [x channels]) that the picture takes: a view."""
         return plane[self.top : self.top + self.height, self.left : self.left + self.width]
+
+
+def letterbox_corner(pixels: Pixels, width: int, height: int, pad: int) -> tuple[Pixels, Letterbox]:
+    """As `letterbox`, but as YOLOX's own code does it: the picture in the top left corner, both sides rounded down, and
+    bilinear; only a picture more than twice too large is averaged down to twice the size first, against aliasing."""
+    source_height, source_width = pixels.shape[:2]
+    scale = min(width / source_width, height / source_height)
+    new_width, new_height = max(1, int(source_width * scale)), max(1, int(source_height * scale))
+    out = np.full((height, width, 3), pad, np.uint8)
+    if scale < 0.5:
+        pixels = resize(pixels, 2 * new_width, 2 * new_height)
+    out[:new_height, :new_width] = cv2.resize(pixels, (new_width, new_height), interpolation=cv2.INTER_LINEAR)
+    return out, Letterbox(scale, 0, 0, new_width, new_height)
 
 
 def letterbox(pixels: Pixels, width: int, height: int, pad: int = 0) -> tuple[Pixels, Letterbox]:

@@ -57,6 +57,7 @@ TASKS: dict[str, Recipe] = {
         "sightline.tasks.emotion:Emotion", {"classifier": (("emotion-small",),), "detector": (_BLAZEFACE, _HAAR)}
     ),
     "lungs": Recipe("sightline.tasks.lungs:Lungs", {"segmenter": (("lungs-bcdunet",),)}),
+    "detect": Recipe("sightline.tasks.detect:Detect", {"detector": (("centernet",), ("hog-people",))}),
 }
 
 DEFAULTS = (*TASKS, "iris")

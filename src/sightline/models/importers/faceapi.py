@@ -11,7 +11,6 @@ The graph: input `faces` (N x 3 x 150 x 150 float32, RGB, (pixel - (122.782, 117
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from sightline.errors import ModelError
+from sightline.models.importers import tfjs_weights
 
 Weights = dict[str, npt.NDArray[np.float64]]
 
@@ -35,7 +35,6 @@ BLOCKS = (
 )
 # Old enough for every ONNX Runtime that Sightline allows.
 _OPSET, _IR = 17, 8
-_DTYPES = {"float32": "<f4", "uint8": "u1", "uint16": "<u2"}
 
 
 class FaceApiImporter:
@@ -50,28 +49,12 @@ def read_weights(files: Mapping[str, Path]) -> Weights:
     manifests = [path for name, path in files.items() if name.endswith("manifest.json")]
     if len(manifests) != 1:
         raise ModelError("face-api's weights come with exactly one *-weights_manifest.json")
-    weights: Weights = {}
     try:
-        for group in json.loads(manifests[0].read_text("utf-8")):
-            data = b"".join(files[name].read_bytes() for name in group["paths"])
-            offset = 0
-            for entry in group["weights"]:
-                weights[entry["name"]], offset = _tensor(entry, data, offset)
-            if offset != len(data):
-                raise ModelError(f"the manifest describes {offset} bytes of weights; there are {len(data)}")
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        manifest = json.loads(manifests[0].read_text("utf-8"))
+    except ValueError as error:
         raise ModelError(f"{manifests[0].name} does not describe these weights: {error!r}") from None
-    return weights
-
-
-def _tensor(entry: Mapping[str, Any], data: bytes, offset: int) -> tuple[npt.NDArray[np.float64], int]:
-    coded = entry.get("quantization")
-    dtype = np.dtype(_DTYPES[coded["dtype"] if coded else entry["dtype"]])
-    count = math.prod(entry["shape"])
-    values = np.frombuffer(data, dtype, count, offset).astype(np.float64)
-    if coded:
-        values = values * coded["scale"] + coded["min"]
-    return values.reshape(entry["shape"]), offset + count * dtype.itemsize
+    tensors = tfjs_weights.read(manifest, files, manifests[0].name)
+    return {name: values.astype(np.float64) for name, values in tensors.items()}
 
 
 def build(weights: Weights) -> bytes:
