@@ -71,7 +71,7 @@ def root(version: Annotated[bool, typer.Option("--version", help="Print the vers
 
 @app.command()
 def predict(
-    task: Annotated[str, typer.Argument(help="faces, similarity, background, emotion, lungs, detect")],
+    task: Annotated[str, typer.Argument(help="faces, similarity, background, emotion, lungs, detect, segment")],
     images: Annotated[
         list[str], typer.Argument(help="Pictures; similarity takes ANCHOR IMG1 IMG2.", metavar="IMAGE...")
     ],
@@ -88,7 +88,10 @@ def predict(
     transparent: Annotated[bool, typer.Option("--transparent", help="background: none.")] = False,
     provider: Annotated[str | None, typer.Option(help="background: who searches (gallery, openverse, ...).")] = None,
     fallback: Annotated[bool, typer.Option("--fallback", help="background: gallery if the provider fails.")] = False,
-    tiles: Annotated[bool, typer.Option("--tiles", help="detect: look closer too, for small things.")] = False,
+    tiles: Annotated[bool, typer.Option("--tiles", help="detect, segment: look closer too, for small things.")] = False,
+    kind: Annotated[str | None, typer.Option(help="segment: instance, semantic or both.")] = None,
+    mask: Annotated[str | None, typer.Option(help="segment: how masks are written, rle or png.")] = None,
+    most: Annotated[int | None, typer.Option(help="segment: at most so many things, the surest.")] = None,
 ) -> None:
     """Answer a question about pictures."""
     from sightline.console import prediction
@@ -104,6 +107,9 @@ def predict(
         "provider": provider,
         "fallback": fallback or None,
         "tiles": tiles or None,
+        "kind": kind,
+        "mask": mask,
+        "most": most,
     }
     options = {name: value for name, value in given.items() if value is not None}
     ok = prediction.run(task, images, options, model=model, detector=detector, as_json=as_json, out=out)

@@ -54,7 +54,7 @@ few = settings(
 
 @pytest.fixture(scope="module")
 def tasks() -> dict[str, Any]:
-    return {name: sightline.load(name) for name in ("faces", "background", "similarity", "detect")}
+    return {name: sightline.load(name) for name in ("faces", "background", "similarity", "detect", "segment")}
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +149,21 @@ def test_detect(
     members = check_all_the_same(ask_everyone("detect", {"image": encoded(portrait, *picture)}, **options))
     if 0.7 < picture[0] / picture[1] < 1.4 and picture[3] == 1:
         assert "person" in {thing["label"] for thing in members["objects"]}
+
+
+@given(
+    picture=pictures,
+    options=st.sampled_from([{}, {"mask": "png", "kind": "instance"}, {"kind": "semantic", "most": 3}]),
+)
+@settings(few, max_examples=3)
+def test_segment(
+    portrait: np.ndarray, ask_everyone: Any, picture: tuple[int, int, str, int], options: dict[str, Any]
+) -> None:
+    members = check_all_the_same(ask_everyone("segment", {"image": encoded(portrait, *picture)}, **options))
+    if options.get("kind") != "semantic":
+        assert "person" in {thing["label"] for thing in members["instances"]}
+    if options.get("kind") != "instance":
+        assert "person" in {kind["label"] for kind in members["semantic"]["labels"]}
 
 
 @given(picture=pictures, options=st.sampled_from([{"blur": True}, {"color": "#102030"}, {"query": "night sky"}]))

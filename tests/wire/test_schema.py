@@ -116,7 +116,7 @@ def test_every_operation_is_described() -> None:
                     validator.validate(example["value"])
 
 
-@pytest.mark.parametrize("task", ["faces", "similarity", "background", "emotion", "lungs", "detect"])
+@pytest.mark.parametrize("task", ["faces", "similarity", "background", "emotion", "lungs", "detect", "segment"])
 def test_every_task_has_an_example_that_fits(task: str, client: httpx.Client) -> None:
     """What Swagger UI sends where a person only presses the button: a question that is understood."""
     operation = OPERATIONS[f"/v1/{task}", "post"]
@@ -130,7 +130,7 @@ def test_every_task_has_an_example_that_fits(task: str, client: httpx.Client) ->
     assert answer.status_code in (200, 503) or answer.json()["error"]["code"] == "no_face"
 
 
-@pytest.mark.parametrize("task", ["faces", "similarity", "background", "emotion", "lungs", "detect"])
+@pytest.mark.parametrize("task", ["faces", "similarity", "background", "emotion", "lungs", "detect", "segment"])
 def test_real_answers_fit_the_document(task: str, client: httpx.Client, portrait: np.ndarray) -> None:
     if f"/v1/{task}" not in {f"/v1/{name}" for name in client.get("/readyz").json()["tasks"]}:
         pytest.skip(f"the model of {task} is not here")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from sightline.engines.base import Array, Engine, ones_like
 from sightline.images.geometry import Box, Points
+from sightline.images.patch import Window
 from sightline.images.picture import Pixels
 from sightline.models.card import Card
 
@@ -147,6 +148,26 @@ class Segmenter(Model, Protocol):
 
     def mask(self, pixels: Pixels) -> Mask:
         """The probability of each pixel, at the network's own resolution, for the whole of `pixels`."""
+        ...
+
+
+@runtime_checkable
+class SemanticSegmenter(Segmenter, Protocol):
+    """Names every pixel."""
+
+    def classes(self, pixels: Pixels) -> npt.NDArray[np.uint8]:
+        """The index of each pixel's label in the card's labels, at the network's own resolution, for all of
+        `pixels`."""
+        ...
+
+
+class FigureSegmenter(Model, Protocol):
+    """Marks the one person that a box is drawn around."""
+
+    card: Card
+
+    def figure(self, pixels: Pixels, box: Box, window: Window) -> Mask:
+        """The log-odds, -4..4, that each pixel of the window (rows x columns) shows the person in `box`."""
         ...
 
 

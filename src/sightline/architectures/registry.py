@@ -20,11 +20,13 @@ ARCHITECTURES = {
     "dlib-face": "sightline.architectures.dlib_face:DlibFace",
     "expression": "sightline.architectures.expression:Expression",
     "facemesh": "sightline.architectures.facemesh:FaceMesh",
+    "figure": "sightline.architectures.figure:Figure",
     "haar": "sightline.architectures.haar:Haar",
     "hog": "sightline.architectures.hog:Hog",
     "siamese": "sightline.architectures.siamese:Siamese",
     "iris": "sightline.architectures.iris:Iris",
     "selfie": "sightline.architectures.selfie:Selfie",
+    "semantic": "sightline.architectures.semantic:Semantic",
     "yolo": "sightline.architectures.yolo:Yolo",
     "yolox": "sightline.architectures.yolox:YoloX",
 }

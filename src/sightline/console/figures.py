@@ -15,11 +15,12 @@ from rich.progress import Progress as Bar
 
 from sightline.console.loading import load_task
 from sightline.errors import InvalidOption
-from sightline.evaluation import detect, emotion, faces, masks, similarity
+from sightline.evaluation import detect, emotion, faces, masks, segment, similarity
 from sightline.settings import Settings
 from sightline.tasks.detect import Detect
 from sightline.tasks.emotion import Emotion
 from sightline.tasks.faces import Faces
+from sightline.tasks.segment import Segment
 from sightline.tasks.similarity import Similarity
 
 
@@ -60,6 +61,8 @@ def run(
             found = masks.evaluate(task, data, workers, progress, held_out=held_out)
         elif name == "detect":
             found = detect.evaluate(cast(Detect, task), data, workers, progress, tiles=tiles)
+        elif name == "segment":
+            found = segment.evaluate(cast(Segment, task), data, workers, progress)
         else:
             raise InvalidOption(f"there is no evaluation of {name} yet")
     members = {

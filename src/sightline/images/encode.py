@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from sightline.images.palette import colour_of
+
 MEDIA_TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
 
 
@@ -32,6 +34,19 @@ def mask_png(mask: npt.NDArray[np.uint8]) -> str:
     image = Image.fromarray(mask)
     if not np.any((mask != 0) & (mask != 255)):
         image = image.point(lambda value: 255 if value else 0, mode="1")
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", compress_level=3)
+    return base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def label_png(values: npt.NDArray[np.uint8]) -> str:
+    """A map of labels (height x width, uint8) as base64 of an 8-bit PNG whose palette indices are the values, as
+    PASCAL VOC keeps its labels: a picture to people, numbers to a program that reads the indices.
+
+    The palette: black for 0, then the colours of drawings over and over.
+    """
+    image = Image.fromarray(values, mode="P")
+    image.putpalette([0, 0, 0, *(channel for index in range(255) for channel in colour_of(index))])
     buffer = io.BytesIO()
     image.save(buffer, "PNG", compress_level=3)
     return base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -58,6 +58,14 @@ TASKS: dict[str, Recipe] = {
     ),
     "lungs": Recipe("sightline.tasks.lungs:Lungs", {"segmenter": (("lungs-bcdunet",),)}),
     "detect": Recipe("sightline.tasks.detect:Detect", {"detector": (("centernet",), ("hog-people",))}),
+    "segment": Recipe(
+        "sightline.tasks.segment:Segment",
+        {
+            "segmenter": (("selfie",), ("portraits-deeplab",)),
+            "detector": (("centernet",), ("hog-people",)),
+            "outliner": (("blazepose-figure",), ()),
+        },
+    ),
 }
 
 DEFAULTS = (*TASKS, "iris")
@@ -70,6 +78,7 @@ _METHODS = {
     "mesher": "points",
     "segmenter": "mask",
     "classifier": "scores",
+    "outliner": "figure",
 }
 
 # What people call a model, and its cards.

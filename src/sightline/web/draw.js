@@ -1,6 +1,8 @@
 // Painting an answer over its picture. Coordinates come in pixels of the upright picture; `scale`
 // brings them to CSS pixels, so that lines and words stay crisp whatever the picture's size.
 
+import { colourOf, inkOn } from "./masks.js";
+
 const INK = "#2ee6c5";
 const UNDER = "rgba(3, 20, 18, 0.85)";
 const FONT = "600 12px system-ui, -apple-system, 'Segoe UI', sans-serif";
@@ -23,6 +25,7 @@ const BONES = [
 
 // Every boxed thing in an answer, whatever the task calls it: [{box, caption, item}].
 export function boxed(answer) {
+  const colours = answer.instances ? answer.instances.map((_, at) => colourOf(at)) : [];
   const score = (item) => (typeof item.confidence === "number" ? item.confidence.toFixed(2) : "");
   const named = (word) => (item) => [word(item), score(item)].filter(Boolean).join(" ");
   const groups = {
@@ -36,7 +39,7 @@ export function boxed(answer) {
   return Object.entries(groups).flatMap(([member, caption]) =>
     (Array.isArray(answer[member]) ? answer[member] : [])
       .filter((item) => item.box)
-      .map((item) => ({ box: item.box, caption: caption(item), item })),
+      .map((item, at) => ({ box: item.box, caption: caption(item), item, colour: colours[at] })),
   );
 }
 
@@ -48,7 +51,7 @@ export function paint(context, { width, height, scale, things, masks = [], activ
   things.forEach((thing, at) => {
     context.globalAlpha = active >= 0 && active !== at ? 0.35 : 1;
     paintPoints(context, thing.item.landmarks ?? thing.item.keypoints, scale);
-    paintBox(context, thing.box, scale, active === at);
+    paintBox(context, thing.box, scale, active === at, thing.colour);
   });
   // Captions last, so that no box crosses a word.
   things.forEach((thing, at) => {
@@ -58,14 +61,14 @@ export function paint(context, { width, height, scale, things, masks = [], activ
   context.globalAlpha = 1;
 }
 
-export function paintBox(context, box, scale, strong) {
+export function paintBox(context, box, scale, strong, colour = INK) {
   const [x, y, w, h] = [box.x * scale, box.y * scale, box.width * scale, box.height * scale];
   const radius = Math.min(6, w / 4, h / 4);
-  for (const [colour, line] of [
+  for (const [ink, line] of [
     [UNDER, strong ? 5 : 4],
-    [INK, strong ? 3 : 2],
+    [colour, strong ? 3 : 2],
   ]) {
-    context.strokeStyle = colour;
+    context.strokeStyle = ink;
     context.lineWidth = line;
     context.beginPath();
     context.roundRect(x, y, w, h, radius);
@@ -73,18 +76,18 @@ export function paintBox(context, box, scale, strong) {
   }
 }
 
-function paintCaption(context, { box, caption }, scale, width) {
+function paintCaption(context, { box, caption, colour = INK }, scale, width) {
   context.font = FONT;
   const wide = context.measureText(caption).width + 12;
   const high = 20;
   const x = Math.max(0, Math.min(box.x * scale - 1, width - wide));
   const above = box.y * scale - high - 3;
   const y = above >= 0 ? above : Math.max(0, box.y * scale) + 3;
-  context.fillStyle = INK;
+  context.fillStyle = colour;
   context.beginPath();
   context.roundRect(x, y, wide, high, 4);
   context.fill();
-  context.fillStyle = "#04211d";
+  context.fillStyle = inkOn(colour);
   context.textBaseline = "middle";
   context.fillText(caption, x + 6, y + high / 2 + 0.5);
 }

@@ -3,6 +3,7 @@
 // needs nothing here.
 
 import { boxed, tint } from "./draw.js";
+import { kinds, layered, rgbOf } from "./masks.js";
 import { compare, crop, overlay } from "./stage.js";
 import { h, percent, title } from "./dom.js";
 import { verdict } from "./verdict.js";
@@ -31,7 +32,9 @@ function sentenceFor(answer) {
     return `${parts}, ${percent(answer.coverage ?? 0)} of the picture.`;
   }
   if (answer.objects) return `${plural(answer.objects.length, "object")} found.`;
-  if (answer.instances) return `${plural(answer.instances.length, "object")} outlined.`;
+  if (answer.instances?.length) return `${plural(answer.instances.length, "object")} outlined.`;
+  if (answer.semantic) return answer.semantic.labels.map((kind) => `${kind.label} ${percent(kind.coverage)}`).join(", ");
+  if (answer.instances) return "Nothing found.";
   if (answer.people) return `${plural(answer.people.length, "person", "people")} found.`;
   if (answer.labels?.length) return `Most likely: ${answer.labels[0].name}, ${percent(answer.labels[0].confidence)}.`;
   return "Answered.";
@@ -39,13 +42,23 @@ function sentenceFor(answer) {
 
 async function overlaid(url, answer, drawn) {
   const things = boxed(answer);
-  const pngs = [answer.mask?.png, ...(answer.instances ?? []).map((item) => item.mask?.png)].filter(Boolean);
-  const masks = drawn ? [] : await Promise.all(pngs.map((png) => tint(png)));
+  const masks = drawn ? [] : await masksOf(answer);
   const sentence = sentenceFor(answer);
   const frame = overlay(url, { alt: sentence, size: answer.image, things: drawn ? [] : things, masks });
   await frame.ready;
-  return { stage: frame.node, details: parts(things, frame, answer), sentence };
+  return { stage: frame.node, details: parts(things, frame, answer) ?? legend(answer.semantic), sentence };
 }
+
+// Things' own masks; where there are none, the map of kinds.
+async function masksOf(answer) {
+  if (answer.mask?.png) return [await tint(answer.mask.png)];
+  const instances = answer.instances ?? [];
+  if (instances[0]?.mask.rle) return [layered(instances.map((item) => item.mask.rle))];
+  if (instances.length) return Promise.all(instances.map((item, at) => tint(item.mask.png, rgbOf(at))));
+  return answer.semantic?.map ? [await kinds(answer.semantic.map.png)] : [];
+}
+
+const legend = (semantic) => semantic && bars(semantic.labels.map(({ label, coverage }) => [label, coverage]));
 
 // One row a thing; pointing at it or focusing it lifts its box in the frame.
 function parts(things, frame, answer) {
