@@ -141,7 +141,7 @@ def _address(log: Path, process: subprocess.Popen[bytes], seconds: float = 30) -
     raise AssertionError(f"the server did not start:\n{log.read_text()}")
 
 
-def _wait_ready(server: Server, seconds: float = 60) -> None:
+def _wait_ready(server: Server, seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if httpx.get(f"{server.url}/readyz").status_code == 200:

@@ -71,14 +71,18 @@ def root(version: Annotated[bool, typer.Option("--version", help="Print the vers
 
 @app.command()
 def predict(
-    task: Annotated[str, typer.Argument(help="faces, similarity, background, emotion, lungs, detect, segment")],
+    task: Annotated[
+        str, typer.Argument(help="faces, emotion, detect, ...: `sightline doctor` lists them")
+    ],
     images: Annotated[
         list[str], typer.Argument(help="Pictures; similarity takes ANCHOR IMG1 IMG2.", metavar="IMAGE...")
     ],
     as_json: Json = False,
     out: Annotated[Path | None, typer.Option(help="Where the drawn answer goes: a file, or a folder.")] = None,
     model: Annotated[str | None, typer.Option(help="The model's card, in place of the default.")] = None,
-    detector: Annotated[str | None, typer.Option(help="blazeface or haar, where faces are looked for.")] = None,
+    detector: Annotated[
+        str | None, typer.Option(help="blazeface or haar for faces; centernet, blazepose-detector, ... for pose.")
+    ] = None,
     confidence: Annotated[float | None, typer.Option(help="Leave out what is less certain (0..1).")] = None,
     threshold: Annotated[float | None, typer.Option(help="similarity: the distance of one person.")] = None,
     query: Annotated[str | None, typer.Option(help="background: search words.")] = None,
@@ -153,8 +157,13 @@ def evaluate(
     held_out: Annotated[
         int | None, typer.Option(help="lungs, background: only the part of N that training leaves out.", min=2)
     ] = None,
-    detector: Annotated[str | None, typer.Option(help="blazeface or haar, where faces are looked for.")] = None,
+    detector: Annotated[
+        str | None, typer.Option(help="blazeface or haar for faces; centernet, blazepose-detector, ... for pose.")
+    ] = None,
     tiles: Annotated[bool, typer.Option("--tiles", help="detect: look closer too, for small things.")] = False,
+    true_boxes: Annotated[
+        bool, typer.Option("--true-boxes", help="pose: people's boxes come from the labels, not from the detector.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Measure a task on labelled data: one JSON object of figures."""
@@ -172,6 +181,7 @@ def evaluate(
         held_out=held_out,
         detector=detector,
         tiles=tiles,
+        boxes="labelled" if true_boxes else "found",
         as_json=as_json,
     )
 

@@ -28,7 +28,7 @@ class BlazeFace(Architecture):
 
     def detect(self, pixels: Pixels, at_least: float | None = None) -> list[FaceFound]:
         """Every face of height x width x 3 RGB uint8, most confident first; `at_least` replaces both scores."""
-        rows, scores = self._search(pixels, at_least)
+        rows, scores = self.search(pixels, at_least)
         return [
             FaceFound(
                 Box.between(*map(float, row[:4])),
@@ -38,7 +38,9 @@ class BlazeFace(Architecture):
             for row, score in zip(rows, scores, strict=True)
         ]
 
-    def _search(self, pixels: Pixels, at_least: float | None) -> tuple[Rows, npt.NDArray[np.float32]]:
+    def search(self, pixels: Pixels, at_least: float | None) -> tuple[Rows, npt.NDArray[np.float32]]:
+        """The network's own rows, most confident first: a box (left, top, right, bottom) and the network's points
+        (x, y each), in pixels of `pixels`; and the score of each, 0..1."""
         found = [self._run(pixels, self.card.threshold("score") if at_least is None else at_least)]
         found += self._search_tiles(pixels, at_least)
         rows = np.concatenate([rows for rows, _ in found])
@@ -74,11 +76,11 @@ class BlazeFace(Architecture):
         scores = 1 / (1 + np.exp(-np.clip(logits[:, 0], -80, 80)))
         good = scores >= least
         raw, scores, anchors = raw[good], scores[good].astype(np.float32), self._anchors[good]
-        # Each row: centre x, centre y, width, height, six points, all in input pixels relative to the anchor.
-        points = raw.reshape(-1, 8, 2) + anchors[:, None, :]
+        # Each row: centre x, centre y, width, height, the points, all in input pixels relative to the anchor.
+        points = raw.reshape(len(raw), raw.shape[1] // 2, 2) + anchors[:, None, :]
         half = raw[:, 2:4] / 2
         corners = np.concatenate([points[:, :1] - half[:, None], points[:, :1] + half[:, None], points[:, 2:]], axis=1)
-        return back.back(corners.reshape(-1, 2)).reshape(-1, 16), scores
+        return back.back(corners.reshape(-1, 2)).reshape(raw.shape), scores
 
     @cached_property
     def _anchors(self) -> Rows:

@@ -15,11 +15,12 @@ from rich.progress import Progress as Bar
 
 from sightline.console.loading import load_task
 from sightline.errors import InvalidOption
-from sightline.evaluation import detect, emotion, faces, masks, segment, similarity
+from sightline.evaluation import detect, emotion, faces, masks, pose, segment, similarity
 from sightline.settings import Settings
 from sightline.tasks.detect import Detect
 from sightline.tasks.emotion import Emotion
 from sightline.tasks.faces import Faces
+from sightline.tasks.pose import Pose
 from sightline.tasks.segment import Segment
 from sightline.tasks.similarity import Similarity
 
@@ -35,6 +36,7 @@ def run(
     held_out: int | None,
     detector: str | None,
     tiles: bool,
+    boxes: pose.Boxes,
     as_json: bool,
 ) -> None:
     """Measure a task and print one object of figures. Raises `InvalidOption` for data that does not fit."""
@@ -63,6 +65,8 @@ def run(
             found = detect.evaluate(cast(Detect, task), data, workers, progress, tiles=tiles)
         elif name == "segment":
             found = segment.evaluate(cast(Segment, task), data, workers, progress)
+        elif name == "pose":
+            found = pose.evaluate(cast(Pose, task), data, workers, progress, boxes=boxes)
         else:
             raise InvalidOption(f"there is no evaluation of {name} yet")
     members = {

@@ -115,6 +115,14 @@ def _summary(name: str, group: list[str], members: dict[str, Any]) -> Iterable[s
             box = thing["box"]
             where = f"x {box['x']:.0f} y {box['y']:.0f}, {box['width']:.0f} x {box['height']:.0f}"
             yield f"  {thing['label']}, confidence {thing['confidence']:.2f} at {where}"
+    elif "people" in members:
+        count = len(members["people"])
+        yield f"{group[0]}: {count} {'person' if count == 1 else 'people'} ({took})"
+        for person in members["people"]:
+            box, points = person["box"], person["keypoints"].values()
+            where = f"x {box['x']:.0f} y {box['y']:.0f}, {box['width']:.0f} x {box['height']:.0f}"
+            sure = sum(point["confidence"] >= 0.5 for point in points)
+            yield f"  confidence {person['confidence']:.2f} at {where}; {sure} of {len(points)} points surer than 0.5"
     else:
         yield f"{group[0]}: covers {members['coverage']:.1%} of the picture ({took})"
         if members.get("quality", {}).get("looks_like_chest_xray") is False:

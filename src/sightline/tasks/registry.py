@@ -66,6 +66,13 @@ TASKS: dict[str, Recipe] = {
             "outliner": (("blazepose-figure",), ()),
         },
     ),
+    "pose": Recipe(
+        "sightline.tasks.pose:Pose",
+        {
+            "estimator": (("movenet-lightning",), ("blazepose-full",)),
+            "detector": (("centernet",), ("blazepose-detector",)),
+        },
+    ),
 }
 
 DEFAULTS = (*TASKS, "iris")
@@ -79,10 +86,18 @@ _METHODS = {
     "segmenter": "mask",
     "classifier": "scores",
     "outliner": "figure",
+    "estimator": "pose",
 }
 
 # What people call a model, and its cards.
-_NICKNAMES = {"blazeface": _BLAZEFACE, "haar": _HAAR, "deeplab": ("portraits-deeplab",), "siamese": ("siamese-small",)}
+_NICKNAMES = {
+    "blazeface": _BLAZEFACE,
+    "haar": _HAAR,
+    "deeplab": ("portraits-deeplab",),
+    "siamese": ("siamese-small",),
+    "movenet": ("movenet-lightning",),
+    "blazepose": ("blazepose-full",),
+}
 
 
 def recipe(name: str) -> Recipe:

@@ -7,7 +7,7 @@ const INK = "#2ee6c5";
 const UNDER = "rgba(3, 20, 18, 0.85)";
 const FONT = "600 12px system-ui, -apple-system, 'Segoe UI', sans-serif";
 
-// The 17 COCO points, joined the way a body is.
+// COCO's 17 points, joined the way a body is; then the hands and feet of models that know them.
 const BONES = [
   ["left_shoulder", "right_shoulder"],
   ["left_shoulder", "left_elbow"],
@@ -21,6 +21,11 @@ const BONES = [
   ["left_knee", "left_ankle"],
   ["right_hip", "right_knee"],
   ["right_knee", "right_ankle"],
+  ...["left", "right"].flatMap((side) => [
+    [`${side}_wrist`, `${side}_index`],
+    [`${side}_ankle`, `${side}_heel`],
+    [`${side}_heel`, `${side}_foot_index`],
+  ]),
 ];
 
 // Every boxed thing in an answer, whatever the task calls it: [{box, caption, item}].
