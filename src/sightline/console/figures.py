@@ -15,8 +15,9 @@ from rich.progress import Progress as Bar
 
 from sightline.console.loading import load_task
 from sightline.errors import InvalidOption
-from sightline.evaluation import detect, emotion, faces, masks, pose, segment, similarity
+from sightline.evaluation import classify, detect, emotion, faces, masks, pose, segment, similarity
 from sightline.settings import Settings
+from sightline.tasks.classify import Classify
 from sightline.tasks.detect import Detect
 from sightline.tasks.emotion import Emotion
 from sightline.tasks.faces import Faces
@@ -59,6 +60,8 @@ def run(
             found = faces.evaluate(cast(Faces, task), data, workers, progress)
         elif name == "emotion":
             found = emotion.evaluate(cast(Emotion, task), data, workers, progress, shown=shown, without=without)
+        elif name == "classify":
+            found = classify.evaluate(cast(Classify, task), data, workers, progress)
         elif name in ("lungs", "background"):
             found = masks.evaluate(task, data, workers, progress, held_out=held_out)
         elif name == "detect":

@@ -100,6 +100,12 @@ def _summary(name: str, group: list[str], members: dict[str, Any]) -> Iterable[s
         for key, picture in zip(("img1", "img2"), group[1:], strict=True):
             same = "the same person" if members["same_person"][key] else "not the same person"
             yield f"  {key} {picture}: similarity {likeness[key]:.3f}, distance {members['distance'][key]:.3f}, {same}"
+    elif "labels" in members:
+        sure = "shows" if members["labels"] else "nothing that the model is sure of"
+        found = "none of these" if members["none_of_these"] else sure
+        yield f"{group[0]}: {found} ({took})"
+        for label in members["labels"]:
+            yield f"  {label['confidence']:6.1%}  {label['name']}"
     elif "faces" in members:
         count = len(members["faces"])
         yield f"{group[0]}: {count} face{'' if count == 1 else 's'} ({took})"

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 
+from sightline.evaluation.base import Progress as Count
 from sightline.models.pull import Progress as Report
 
 
@@ -29,6 +30,19 @@ def download_bar() -> Iterator[Report]:
             bar.update(rows[file], completed=done, total=total)
 
         yield report
+
+
+@contextmanager
+def counted(what: str) -> Iterator[Count]:
+    """Something that is told how many of how many are done."""
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal) as bar:
+        row = bar.add_task(what)
+
+        def count(done: int, total: int) -> None:
+            bar.update(row, completed=done, total=total)
+
+        yield count
 
 
 class _Lines:

@@ -28,7 +28,7 @@ from .source import Source
 from .wishes import Table, merge, read_card
 
 # These tasks ask a model about one picture at a time, so that a graph of a fixed batch serves them.
-_ONE_BY_ONE = ("lungs", "background")
+_ONE_BY_ONE = ("lungs", "background", "classify")
 _ALIKE = 1e-6
 
 

@@ -84,6 +84,28 @@ def _scores(request: Request, source: Source, inputs: Array) -> Fit:
     return Fit(source.model, facts, reference, answer, assumed)
 
 
+def _labels(request: Request, source: Source, inputs: Array) -> Fit:
+    """Whole pictures, any labels: the network of a timm export, or of anybody's class folders."""
+    output = _only(source.run(inputs))
+    labels = read_labels(request.labels)
+    if output.ndim != 2 or output.shape[1] < 2:
+        raise ModelError(f"the network answers {output.shape[1:]} for a picture; classify needs one number a label")
+    if len(labels) != output.shape[1]:
+        raise InvalidOption(f"the network answers {output.shape[1]} numbers: --labels names each, not {len(labels)}")
+    kind = "probabilities" if _are_probabilities(output) else "logits"
+
+    def reference(prepared: Array) -> Answers:
+        rows = np.asarray(source.run(prepared)[0], np.float64)
+        return [rows if kind == "probabilities" else _softmax(rows)]
+
+    def answer(architecture: Any, pictures: Batch) -> Answers:
+        return [np.stack([architecture.confidences(picture) for picture in pictures])]
+
+    note = "the middle 87.5% of a picture fills its input; [options] fit, crop and filter on a --card say otherwise"
+    facts = {"architecture": "classifier", "labels": list(labels), "options": {"output": kind}}
+    return Fit(source.model, facts, reference, answer, (note,))
+
+
 def _are_probabilities(rows: Array) -> bool:
     return bool((rows >= 0).all() and np.abs(rows.sum(axis=1) - 1).max() < 1e-3)
 
@@ -238,6 +260,7 @@ def _channels_first(shape: tuple[int | None, ...]) -> bool:
 
 
 FITS: dict[str, Callable[[Request, Source, Array], Fit]] = {
+    "classify": _labels,
     "emotion": _scores,
     "lungs": _mask,
     "background": _mask,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -65,7 +66,15 @@ class Store:
         return list(found.values())
 
     def card(self, name: str) -> Card:
-        """The card called `name`. Raises `UnknownModel` with the names that come near, and `InvalidCard`."""
+        """The card called `name`, or that of a model folder whose path has a separator (`./mugs`, `runs/mugs`).
+
+        Raises `UnknownModel` with the names that come near, and `InvalidCard`.
+        """
+        if "/" in name or os.sep in name:
+            path = Path(name).expanduser() / "card.toml"
+            if not path.is_file():
+                raise UnknownModel(f"{name} is no folder with a card.toml")
+            return Card.load(path)
         found = self._find(name)
         if found is not None:
             return found

@@ -73,6 +73,7 @@ TASKS: dict[str, Recipe] = {
             "detector": (("centernet",), ("blazepose-detector",)),
         },
     ),
+    "classify": Recipe("sightline.tasks.classify:Classify", {"labeller": (("centernet-tags",),)}),
 }
 
 DEFAULTS = (*TASKS, "iris")
@@ -87,6 +88,7 @@ _METHODS = {
     "classifier": "scores",
     "outliner": "figure",
     "estimator": "pose",
+    "labeller": "classify",
 }
 
 # What people call a model, and its cards.

@@ -46,8 +46,8 @@ def _card(facts: dict[str, Any], path: Path, parity: float, figures: Sequence[Ma
         "training_data": facts.pop("training_data"),
         "labels": list(facts.pop("labels")),
         "licence": {
-            "spdx": "Apache-2.0",
-            "holder": "Sightline",
+            "spdx": facts.pop("spdx", "Apache-2.0"),
+            "holder": facts.pop("holder", "Sightline"),
             "research_only": facts.pop("research_only"),
             "note": facts.pop("licence"),
         },

@@ -33,7 +33,7 @@ class Order:
             words += f" --architecture {self.options['architecture']}"
         if "teacher" in self.options:
             words += f" --teacher {self.options['teacher']}"
-        for folder in ("unlabelled", "negatives"):
+        for folder in ("unlabelled", "negatives", "backbone"):
             words += f" --{folder} {folder.upper()}" if folder in self.options else ""
         return words
 

@@ -36,6 +36,8 @@ function sentenceFor(answer) {
   if (answer.semantic) return answer.semantic.labels.map((kind) => `${kind.label} ${percent(kind.coverage)}`).join(", ");
   if (answer.instances) return "Nothing found.";
   if (answer.people) return `${plural(answer.people.length, "person", "people")} found.`;
+  if (answer.none_of_these) return "None of the labels: unlike everything the model was taught.";
+  if (answer.labels && !answer.labels.length) return "Nothing that the model is sure of.";
   if (answer.labels?.length) return `Most likely: ${answer.labels[0].name}, ${percent(answer.labels[0].confidence)}.`;
   return "Answered.";
 }

@@ -196,7 +196,7 @@ def test_a_shipped_card_is_whole(name: str) -> None:
     assert card.architecture in ARCHITECTURES
     assert isinstance(architecture(card), type)
     assert card.engine in ("onnx", "litert", "cascade", "hog")
-    assert set(card.tasks) <= {*TASKS, "face-details"}
+    assert set(card.tasks) <= {*TASKS, "face-details", "embedding"}
     assert card.tasks
     assert card.summary.endswith(".")
     assert card.training_data.endswith(".")

@@ -24,7 +24,7 @@ def revision(name: str) -> int:
     """A number that goes up when the importer `name` writes something else for the same files, so that what lies in
     caches is written anew. Raises `InvalidCard`."""
     # Here and not in the importer: each load of a model asks for it, and must not import what conversions need.
-    known = {"faceapi": 1, "tfjs": 1}
+    known = {"faceapi": 1, "tfjs": 1, "centernet-tags": 1, "centernet-features": 1}
     if name not in known:
         raise InvalidCard(f"no importer is called {name!r}; there is {', '.join(known)}")
     return known[name]
@@ -40,4 +40,8 @@ def find(name: str) -> Importer:
         from sightline.models.importers.tfjs import TfjsImporter
 
         return TfjsImporter()
-    raise InvalidCard(f"no importer is called {name!r}; there are faceapi and tfjs")
+    if name in ("centernet-tags", "centernet-features"):
+        from sightline.models.importers.centernet import CenterNetFeatures, CenterNetTags
+
+        return CenterNetTags() if name == "centernet-tags" else CenterNetFeatures()
+    raise InvalidCard(f"no importer is called {name!r}; there are faceapi, tfjs and the parts of centernet")

@@ -8,7 +8,7 @@ from ..order import Recipe
 
 __all__ = ["RECIPES", "recipe"]
 
-RECIPES = ("emotion", "lungs", "portraits", "similarity")
+RECIPES = ("classify", "emotion", "lungs", "portraits", "similarity")
 
 
 def recipe(name: str) -> Recipe:
