@@ -5,6 +5,7 @@
 # make test-postgres  face collections on PostgreSQL too
 # make test-aws     the images and the Lambda function, with a Docker daemon and the SAM CLI
 # make test-import  models of other frameworks brought in, with Keras and PyTorch
+# make bench-serving  serving measured beside FastAPI, LitServe and BentoML; cold start; 100,000 requests (about 2 hours)
 PYTHON ?= python3
 BIN := .venv/bin
 HOST ?= 127.0.0.1
@@ -82,6 +83,13 @@ chromium:
 # The figures of the README and of the cards, measured again on this machine.
 figures: .venv/dev models
 	$(BIN)/python benchmarks/figures.py
+
+# Needs a machine with nothing else to do. The peers are installed outside of the repository. QUICK=--quick: does it run?
+.PHONY: bench-serving
+bench-serving: .venv/dev models
+	$(BIN)/python benchmarks/serving_vs_peers.py $(QUICK)
+	$(BIN)/python benchmarks/cold_start.py $(QUICK)
+	$(BIN)/python benchmarks/soak.py $(QUICK)
 
 .venv/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11"; exit 1; }

@@ -5,7 +5,8 @@ import sys
 import urllib.request
 
 try:
-    address = f"http://127.0.0.1:{os.environ['PORT']}{sys.argv[1]}"
+    port = os.environ.get("SAGEMAKER_BIND_TO_PORT") or os.environ["PORT"]
+    address = f"http://127.0.0.1:{port}{sys.argv[1]}"
     with urllib.request.urlopen(address, timeout=2) as reply:
         sys.exit(reply.status != 200)
 except OSError as error:

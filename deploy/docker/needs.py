@@ -17,14 +17,14 @@ NOT_IN_LAMBDA = {
     "fastapi",
     "fastapi-offline",
     "filelock",
-    "httpcore",
-    "httpx",
+    "httptools",
     "onnx",
     "prometheus-client",
     "remotezip",
     "rich",
     "typer",
     "uvicorn",
+    "uvloop",
 }
 
 
@@ -34,7 +34,7 @@ def needs(image: str) -> list[str]:
     if image == "lambda":
         return [line for line in base if _name(line) not in NOT_IN_LAMBDA] + ["awslambdaric"]
     if image == "server":
-        return [*base, *extras["aws"], *extras["postgres"]]
+        return [*base, *extras["aws"], *extras["postgres"], *extras["otel"]]
     if image == "train":
         return [*base, *extras["aws"], *extras["train"]]
     sys.exit(f"there is no image {image!r}")
@@ -59,7 +59,7 @@ def keep(tasks: list[str]) -> None:
 
 
 def _name(requirement: str) -> str:
-    return re.split(r"[<>=\[ ]", requirement, maxsplit=1)[0]
+    return re.split(r"[<>=\[; ]", requirement, maxsplit=1)[0]
 
 
 if __name__ == "__main__":

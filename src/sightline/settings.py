@@ -16,7 +16,7 @@ from sightline.errors import InvalidOption
 _NOT_NEGATIVE = (
     "threads", "max_concurrency", "max_queue", "max_bytes", "fetch_timeout", "grace_seconds", "sessions",
     "batch_wait_ms", "max_model_memory", "timeout_seconds", "rate_limit", "header_seconds", "upload_seconds",
-    "max_connections", "sagemaker_max_bytes", "sagemaker_seconds", "sagemaker_max_memory",
+    "max_connections", "sagemaker_max_bytes", "sagemaker_max_memory",
 )  # fmt: skip
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off", ""}
@@ -127,10 +127,8 @@ class Settings:
     `/opt/ml/model` decide; without these, every task whose models are here."""
     sagemaker_max_bytes: int = 25 * 1024 * 1024
     """Largest body of an invocation: what SageMaker itself lets through."""
-    sagemaker_seconds: float = 60.0
-    """Seconds an invocation may take: SageMaker waits no longer."""
     sagemaker_max_memory: int = 0
-    """Bytes that a container of many models may take; 0 is all that it or the machine has."""
+    """Megabytes that a container of many models may take; 0 is all that it or the machine has."""
 
     def __post_init__(self) -> None:
         if self.graph_level not in ("off", "basic", "extended", "all"):

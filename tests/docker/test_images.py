@@ -50,6 +50,17 @@ def test_a_server_without_its_models_from_s3_does_not_start(image: Build) -> Non
     assert "Traceback" not in done.stderr
 
 
+def test_sagemakers_container(image: Build, start: Start) -> None:
+    container = start(image("sagemaker"), 8080)
+    container.wait_healthy()
+    command = ["curl", "-s", "--data-binary", f"@{EVENTS / 'astronaut.jpg'}", "-H", "Content-Type: image/jpeg"]
+    chosen = ["-H", "X-Amzn-SageMaker-Custom-Attributes: task=emotion", f"{container.address()}/invocations"]
+    answer = json.loads(subprocess.run([*command, *chosen], capture_output=True, check=True).stdout)
+    assert [face["emotion"] for face in answer["faces"]] == ["happy"]
+    docker("stop", "--time=30", container.name)
+    assert container.inspect("{{.State.ExitCode}}") == "0"
+
+
 def test_the_lambda_function(image: Build) -> None:
     name = image("lambda")
     assert added_megabytes(name) < 350

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol, runtime_checkable
 
 import cv2
@@ -73,18 +74,29 @@ class Architecture:
         self.engine.run(*map(ones_like, self.engine.inputs))
 
     def prepare(self, batch: npt.NDArray[np.uint8]) -> Array:
-        """N x height x width x 3 RGB bytes of the input's size, as the card says the network wants them, float32."""
+        """N x height x width x 3 RGB bytes of the input's size (N at least 1), as the card says the network wants them,
+        float32."""
         spec = self.card.input
         if spec.colour == "BGR":
             batch = batch[..., ::-1]
         elif spec.colour == "L":
             batch = np.stack([cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY) for pixels in batch])[..., None]
-        # One number a channel: a grey input's card may leave out mean and scale, whose defaults are for three.
-        mean, scale = (np.array(numbers[: batch.shape[-1]], np.float32) for numbers in (spec.mean, spec.scale))
-        values = (batch.astype(np.float32) - mean) * scale
+        height, width, channels = batch.shape[1:]
+        # Looking up 256 values gives the very numbers that computing each byte does, at a fifth of the time.
+        rows = np.ascontiguousarray(batch).reshape(-1, width, channels)
+        values = cv2.LUT(rows, self._values).reshape(-1, height, width, channels)
         if spec.layout == "NCHW":
             values = values.transpose(0, 3, 1, 2)
         return np.ascontiguousarray(values, np.float32)
+
+    @cached_property
+    def _values(self) -> npt.NDArray[np.float32]:
+        """What each byte becomes in each channel: 1 x 256 x channels."""
+        spec = self.card.input
+        channels = 1 if spec.colour == "L" else 3
+        # One number a channel: a grey input's card may leave out mean and scale, whose defaults are for three.
+        mean, scale = (np.array(numbers[:channels], np.float32) for numbers in (spec.mean, spec.scale))
+        return ((np.arange(256, dtype=np.float32)[:, None] - mean) * scale)[None]
 
 
 class Model(Protocol):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from sightline.backgrounds.base import Background, Provider
 from sightline.backgrounds.gallery import EMBEDDED, Gallery
 from sightline.errors import InvalidOption, Offline, SourceFailed
-from sightline.images.fetch import Fetcher
 from sightline.settings import Settings
+
+if TYPE_CHECKING:
+    from sightline.images.fetch import Fetcher
 
 PROVIDERS = ("gallery", "openverse", "bing", "google")
 
@@ -29,6 +31,9 @@ def choose(name: str, settings: Settings, *, fallback: bool = False, fetcher: Fe
         if not fallback:
             raise Offline(f"{name} needs the network, which is forbidden here (SIGHTLINE_OFFLINE)")
         return _Instead(_gallery(settings), f"{name} not asked: offline")
+    # Imported here: the gallery needs no HTTP client, and most questions ask no other.
+    from sightline.images.fetch import Fetcher
+
     online = _online(name, settings, fetcher or Fetcher(settings.fetch_timeout, settings.max_bytes))
     return _FallsBack(name, online, _gallery(settings)) if fallback else online
 

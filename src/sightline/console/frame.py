@@ -99,7 +99,7 @@ class Frame:
     tasks: tuple[TaskFigures, ...]
     batches: tuple[Batches, ...]
     memory: float | None
-    """Bytes."""
+    """Bytes, with those of worker processes."""
     processors: float | None
     """Processors kept busy: 1.5 is one and a half."""
     lag: float | None
@@ -141,6 +141,7 @@ def frame_of(now: Reading, older: Reading | None, seconds: float) -> Frame:
     seconds = max(seconds, 1e-9)
     statuses = gained.by("sightline_requests_total", "status")
     processor_seconds = gained.one("process_cpu_seconds_total")
+    memory = now.one("process_resident_memory_bytes")
     lag = now.one("sightline_event_loop_lag_seconds")
     return Frame(
         seconds=seconds,
@@ -158,7 +159,7 @@ def frame_of(now: Reading, older: Reading | None, seconds: float) -> Frame:
         rejected=_rates(gained.by("sightline_rejected_total", "reason"), seconds),
         tasks=tuple(_task(gained, name, seconds) for name in now.by("sightline_answers_total", "task")),
         batches=tuple(_batches(gained, model, seconds) for model in now.by("sightline_batch_size_count", "model")),
-        memory=now.one("process_resident_memory_bytes"),
+        memory=None if memory is None else memory + (now.one("sightline_worker_memory_bytes") or 0.0),
         processors=None if processor_seconds is None else processor_seconds / seconds,
         lag=None if lag is None else lag * 1000,
         resident=now.one("sightline_models_resident") or 0.0,

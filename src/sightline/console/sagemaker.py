@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
-import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sightline.console.server import answer, listen, start_log
 from sightline.errors import InvalidOption, Unavailable
 from sightline.models.folder import FolderStore
 from sightline.models.store import Store
@@ -35,11 +34,13 @@ def run(names: tuple[str, ...], settings: Settings, environ: Mapping[str, str] =
     if settings.api_key is not None:
         raise InvalidOption("SageMaker passes no API key on: it checks callers itself. Take SIGHTLINE_API_KEY away")
     settings = replace(settings, online=False)
-    port = _port(environ)
+    listener = listen("0.0.0.0", _port(environ))  # noqa: S104  the contract
+    start_log(settings)
+    log.info("Sightline answers SageMaker on port %d", listener.getsockname()[1])
     names = names or settings.sagemaker_tasks
     multi = environ.get("SAGEMAKER_MULTI_MODEL", "").lower() in _TRUE
     app = _many(settings) if multi else _one(names, settings, Path(environ.get("SM_MODEL_DIR", "/opt/ml/model")))
-    _listen(app, port, settings)
+    answer(app, listener, settings)
 
 
 def _one(names: tuple[str, ...], settings: Settings, folder: Path) -> FastAPI:
@@ -47,6 +48,7 @@ def _one(names: tuple[str, ...], settings: Settings, folder: Path) -> FastAPI:
     store: Store
     if filled:
         store = found = FolderStore(settings, folder)
+        settings = replace(settings, models=found.home)
         chosen = choose_tasks(found, names)
     else:
         store = Store(settings, pull=False)
@@ -73,7 +75,7 @@ def _many(settings: Settings) -> FastAPI:
 
     # Models that come and go live in this process.
     runtime = Runtime(replace(settings, executor="threads"))
-    return create_multi(runtime, Shelf(RuntimeHost(runtime, Memory(settings.sagemaker_max_memory))))
+    return create_multi(runtime, Shelf(RuntimeHost(runtime, Memory(settings.sagemaker_max_memory * 1024 * 1024))))
 
 
 def _port(environ: Mapping[str, str]) -> int:
@@ -81,26 +83,3 @@ def _port(environ: Mapping[str, str]) -> int:
     if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
         raise InvalidOption(f"SAGEMAKER_BIND_TO_PORT is {text[:20]!r}, which is not a port")
     return int(text)
-
-
-def _listen(app: FastAPI, port: int, settings: Settings) -> None:
-    import uvicorn
-
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
-    for library, level in (("httpx", "WARNING"), ("uvicorn", "WARNING"), ("python_multipart", "ERROR")):
-        logging.getLogger(library).setLevel(level)
-    log.info("Sightline answers SageMaker on port %d", port)
-    config = uvicorn.Config(
-        app,
-        host="0.0.0.0",  # noqa: S104  the contract
-        port=port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=int(settings.grace_seconds),
-    )
-    # uvicorn raises the signal once more when it is done: without a handler that would end the process by it
-    # instead of with exit code 0.
-    signal.signal(signal.SIGTERM, lambda *_: None)
-    signal.signal(signal.SIGINT, lambda *_: None)
-    uvicorn.Server(config).run()

@@ -18,6 +18,8 @@ from sightline.settings import Settings
 from sightline.tasks import registry
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
+
     from sightline.serving.runtime import Runtime
 
 log = logging.getLogger("sightline")
@@ -50,25 +52,38 @@ def run(names: tuple[str, ...], host: str, port: int, settings: Settings, *, pul
         reason = registry.missing(name, store)
         if reason:
             raise Unavailable(f"{name} cannot be served: {reason}; `sightline models pull {name}`, or add --pull")
+    start_log(settings)
+
+    from sightline.protocols.app import create_app
+    from sightline.serving import profile
+    from sightline.serving.runtime import Runtime
+
+    settings = profile.follow(settings)
+    listener = listen(host, port)
+    shown = f"[{host}]" if ":" in host else host
+    log.info("Sightline listens on http://%s:%d  (API: /docs, stop: Ctrl+C)", shown, listener.getsockname()[1])
+    runtime = Runtime(settings, store=store, models=chosen)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=_reload, args=(runtime,), daemon=True).start())
+    answer(create_app(runtime, names), listener, settings)
+
+
+def start_log(settings: Settings) -> None:
+    """Write the log of a server, its libraries held to what is worth reading."""
     logs.configure(settings.log_format)
     # A malformed form is the client's error, which the reply tells; it is no warning of this server.
     for library, level in (("httpx", "WARNING"), ("uvicorn", "WARNING"), ("python_multipart", "ERROR")):
         logging.getLogger(library).setLevel(level)
 
+
+def answer(app: FastAPI, listener: socket.socket, settings: Settings) -> None:
+    """Answer at `listener`, within the settings' limits, until SIGTERM or SIGINT; what is in flight is finished."""
     import uvicorn
 
-    from sightline.protocols.app import create_app
-    from sightline.serving import profile
     from sightline.serving.connection import allow_connections, limited
-    from sightline.serving.runtime import Runtime
 
-    settings = profile.follow(settings)
-    listener = _listen(host, port)
-    shown = f"[{host}]" if ":" in host else host
-    log.info("Sightline listens on http://%s:%d  (API: /docs, stop: Ctrl+C)", shown, listener.getsockname()[1])
-    runtime = Runtime(settings, store=store, models=chosen)
     config = uvicorn.Config(
-        create_app(runtime, names),
+        app,
         http=limited(settings.header_seconds, allow_connections(settings.max_connections)),
         backlog=BACKLOG,
         log_config=None,
@@ -82,14 +97,11 @@ def run(names: tuple[str, ...], host: str, port: int, settings: Settings, *, pul
             log.info("stopping: what is in flight may take %g s more", settings.grace_seconds)
             super().handle_exit(sig, frame)
 
-    server = Server(config)
     # uvicorn raises the signal once more when it is done: without a handler that would end the process by it
     # instead of with exit code 0.
     signal.signal(signal.SIGTERM, lambda *_: None)
     signal.signal(signal.SIGINT, lambda *_: None)
-    if hasattr(signal, "SIGHUP"):
-        signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=_reload, args=(runtime,), daemon=True).start())
-    server.run(sockets=[listener])
+    Server(config).run(sockets=[listener])
 
 
 def _reload(runtime: Runtime) -> None:
@@ -111,7 +123,7 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
     """A bound socket: the port is ours before any model is loaded, and 0 becomes a real number to print."""
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]

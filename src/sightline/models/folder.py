@@ -22,6 +22,8 @@ class FolderStore(Store):
         found = [alone] if alone.is_file() else sorted(folder.glob("*/card.toml"))
         if not found:
             raise ModelMissing(f"{folder} holds no card.toml, nor does a folder in it")
+        self.home = folder.parent if found == [alone] else folder
+        """The `models` of settings by which another process finds these cards."""
         self.own = tuple(Card.load(path) for path in found)
         """The cards of the folder."""
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
+from sightline.serving.residents import resident_bytes
+
 _MEMINFO = Path("proc/meminfo")
-_STATM = Path("proc/self/statm")
 # Control groups, version 2 and 1: the limit, what is used, and what of that is cache that can be dropped.
 _GROUPS = (
     ("memory.max", "memory.current", "inactive_file"),
@@ -28,10 +28,7 @@ class Memory:
         return max(0, min(told)) if told else None
 
     def _own(self) -> int | None:
-        words = self._read(_STATM).split()
-        if not self._limit or len(words) < 2:
-            return None
-        return self._limit - int(words[1]) * os.sysconf("SC_PAGE_SIZE")
+        return self._limit - resident_bytes() if self._limit else None
 
     def _machine(self) -> int | None:
         for line in self._read(_MEMINFO).splitlines():

@@ -31,7 +31,9 @@ GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "questions_in_flight": ("Questions that a worker is at.", ()),
     "queue_depth": ("Questions that wait, by queue.", ("queue",)),
     "workers": ("Questions that can be worked on at once.", ()),
+    "worker_memory_bytes": ("Resident memory of worker processes; 0 where threads answer.", ()),
     "models_resident": ("Models in memory.", ()),
+    "task_memory_bytes": ("Memory that a task took when it was loaded.", ("task",)),
     "model_info": ("1 for each model of a served task.", ("task", "name", "version", "sha256")),
     "event_loop_lag_seconds": ("How late the event loop was, at worst, in the last ten seconds.", ()),
 }
@@ -79,7 +81,7 @@ class Metrics:
             "sightline_batch_size", "Items a model ran on at once.", ("model",), buckets=_BATCHES, registry=registry
         )
         self._rejected = Counter(
-            "sightline_rejected_total", "Requests turned away unanswered, by reason.", ("reason",), registry=registry
+            "sightline_rejected_total", "Requests that a limit stopped, by reason.", ("reason",), registry=registry
         )
         registry.register(_Gauges(self._gauges))
         ProcessCollector(registry=registry)

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sightline.serving.logs import Line
 from sightline.serving.metrics import Metrics
+from sightline.serving.probes import PROBES
 from sightline.serving.record import Record, recording
 
 log = logging.getLogger("sightline.access")
@@ -71,7 +72,9 @@ class Observer:
         self._metrics.request(record.route, record.status, record.seconds)
         if self._tracer is not None:
             record.trace_id = self._tracer.export(record, headers)
-        log.log(logging.WARNING if record.status >= 500 else logging.INFO, Line(record))
+        # That a probe finds a server not ready is no news while it loads.
+        failed = record.status >= 500 and record.route not in PROBES
+        log.log(logging.WARNING if failed else logging.INFO, Line(record))
 
 
 def _server_timing(record: Record) -> str:

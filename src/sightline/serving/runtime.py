@@ -51,6 +51,9 @@ class Tasks(Mapping[str, Task[Any, Any]]):
             raise KeyError(name)
         return self._residents.get(name)
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._identities  # without loading it, as Mapping's own would
+
     def __iter__(self) -> Iterator[str]:
         return iter(list(self._identities))
 
@@ -222,6 +225,10 @@ class Runtime:
                 ticket.cancel()
             self.metrics.rejected("deadline")
             raise TimedOut("the deadline passed before the question was answered") from None
+        except TimedOut as error:  # found out by the worker
+            if error.code == TimedOut.code:
+                self.metrics.rejected("deadline")
+            raise
         except asyncio.CancelledError:
             ticket.cancel()
             raise

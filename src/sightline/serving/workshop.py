@@ -98,7 +98,9 @@ class Workshop:
         # With a session a worker nothing ever waits for a network: a batch would have one caller's rows.
         if self._alone or not can_batch(engine):
             return engine
-        name = path.parent.name
+        # Pulled weights lie in a folder of their version, below one of their name.
+        folder = path.parent
+        name = (folder.parent if folder.is_relative_to(self.settings.cache) else folder).name
         return Batcher(
             engine,
             size=self.settings.batch_size,

@@ -39,6 +39,16 @@ def test_mean_scale_colour_and_layout_are_the_card_s() -> None:
     assert channels_first == pytest.approx(wanted.transpose(0, 3, 1, 2))
 
 
+@pytest.mark.parametrize("colour", ["RGB", "BGR", "L"])
+def test_every_byte_becomes_what_computing_it_gives_to_the_last_bit(colour: str) -> None:
+    every = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1).repeat(3, axis=3)
+    mean, scale = [122.782, 117.001, 104.298], [1 / 127.5, 0.00390625, 0.017124753831663668]
+    made = Architecture(card(input={"width": 16, "height": 16, "mean": mean, "scale": scale, "colour": colour}), None)  # type: ignore[arg-type]
+    channels = 1 if colour == "L" else 3
+    wanted = (every.astype(np.float32) - np.float32(mean)) * np.float32(scale)
+    assert np.array_equal(made.prepare(every), wanted[..., :channels])
+
+
 def test_grey_has_one_channel_whether_or_not_the_card_gives_its_mean() -> None:
     grey = BATCH @ np.array([0.299, 0.587, 0.114])
     assert prepared(colour="L").shape == (2, 5, 7, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -92,14 +92,16 @@ class Both:
         pass
 
 
-def size(name: str) -> Size:
-    return Size((Both(),), Settings())
+def serving(**chosen: Any) -> Runtime:
+    made = Runtime(Settings(**{"max_concurrency": 2, "executor": "threads", **chosen}))
+    made.open()
+    made.add("faces", Size((Both(),), made.settings))
+    return made
 
 
 @pytest.fixture
 def runtime() -> Iterator[Runtime]:
-    made = Runtime(Settings(max_concurrency=2), load=size)
-    made.start(("faces",))
+    made = serving()
     yield made
     made.stop()
 
@@ -182,6 +184,32 @@ def test_the_metadata_of_a_model_is_its_engines(client: TestClient) -> None:
     refusal(client.get("/v2/models/cascade"), 404)  # no network: left out
     listed = client.post("/v2/repository/index").json()
     assert [(model["name"], model["state"]) for model in listed] == [("faces", "READY"), ("twice", "READY")]
+
+
+def test_a_question_waits_for_its_task_only(runtime: Runtime, client: TestClient) -> None:
+    """Not for a worker that looks the model up, and no other task is loaded for it."""
+    looked_up: list[str] = []
+
+    class Watched(Mapping[str, Any]):
+        def __getitem__(self, name: str) -> Any:
+            looked_up.append(name)
+            return tasks[name]
+
+        def __iter__(self) -> Iterator[str]:
+            return iter(tasks)
+
+        def __len__(self) -> int:
+            return len(tasks)
+
+    other = Size((), runtime.settings)
+    other.models = (Cascade(),)
+    runtime.add("emotion", other)
+    tasks, runtime.tasks = runtime.tasks, Watched()  # type: ignore[assignment]
+    assert sizes(infer(client, pictures(png(5)))) == ["5+0 px"]
+    assert client.get("/v2/models/faces").status_code == 200
+    assert looked_up == []
+    assert client.get("/v2/models/twice").status_code == 200
+    assert looked_up == ["faces"]
 
 
 def test_pictures_are_answered_in_their_order(client: TestClient) -> None:
@@ -307,8 +335,7 @@ def test_what_is_not_offered_is_said_in_the_protocols_words(client: TestClient) 
 
 
 def test_json_has_a_limit_of_its_own() -> None:
-    runtime = Runtime(Settings(max_concurrency=1, max_bytes=30_000), load=size)
-    runtime.start(("faces",))
+    runtime = serving(max_concurrency=1, max_bytes=30_000)
     client = TestClient(create_app(runtime))
     assert "binary" in refusal(infer(client, pictures(b"x" * 90_000)), 413)
 
@@ -322,8 +349,7 @@ def test_an_unexpected_error_tells_nothing(client: TestClient, runtime: Runtime)
 
 
 def test_the_key_guards_all_but_health() -> None:
-    runtime = Runtime(Settings(max_concurrency=1, api_key=KEY), load=size)
-    runtime.start(("faces",))
+    runtime = serving(max_concurrency=1, api_key=KEY)
     client = TestClient(create_app(runtime))
     assert client.get("/v2/health/live").status_code == client.get("/v2/health/ready").status_code == 200
     asked = [

@@ -8,6 +8,7 @@ import io
 import json
 import shutil
 import threading
+import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -20,7 +21,7 @@ from starlette.testclient import TestClient
 
 from sightline.errors import Conflict, InvalidOption, InvalidRequest, ModelMissing, NotFound, UnknownTask
 from sightline.models.folder import FolderStore
-from sightline.models.store import ZOO
+from sightline.models.store import ZOO, Store
 from sightline.protocols.sagemaker.app import create_multi, create_single
 from sightline.protocols.sagemaker.attributes import HEADER, Attributes
 from sightline.protocols.sagemaker.folder import choose_tasks, decided_by
@@ -102,7 +103,6 @@ def test_memory_is_the_least_that_is_left(tmp_path: Path) -> None:
     old = "sys__fs__cgroup__memory__memory_dot_"
     system(tmp_path, **{f"{old}limit_in_bytes": "600000", f"{old}usage_in_bytes": "500000"})
     assert Memory(root=tmp_path).left() == 100_000
-    system(tmp_path, proc__self__statm="900 10 5 1 0 4 0")
     assert Memory(limit=1, root=tmp_path).left() == 0
 
 
@@ -138,7 +138,11 @@ def test_a_folder_decides_tasks(folder: Path, settings: Settings) -> None:
     assert choose_tasks(store, ()) == {"emotion": "emotion-own", "lungs": "lungs-bcdunet"}
     assert choose_tasks(store, ("emotion",)) == {"emotion": "emotion-own"}
     assert choose_tasks(store, ("emotion=emotion-small", "faces")) == {"emotion": "emotion-small", "faces": ""}
-    assert [card.name for card in FolderStore(settings, folder / "emotion-small").own] == ["emotion-own"]
+    one = FolderStore(settings, folder / "emotion-small")
+    assert [card.name for card in one.own] == ["emotion-own"]
+    for home in (store.home, one.home):
+        other_process = Store(dataclasses.replace(settings, models=home), pull=False)
+        assert other_process.card("emotion-own").directory == folder / "emotion-small"
     with pytest.raises(UnknownTask):
         choose_tasks(store, ("emotions",))
 
@@ -176,10 +180,11 @@ def test_ping_is_truthful(settings: Settings) -> None:
 
 
 def wait_for_ping(client: TestClient) -> Any:
-    for _ in range(2000):
+    for _ in range(1200):
         reply = client.get("/ping")
         if reply.status_code == 200:
             return reply
+        time.sleep(0.1)
     raise AssertionError(reply.text)
 
 
@@ -223,12 +228,31 @@ def test_one_task_needs_no_attribute_and_limits_hold(settings: Settings) -> None
     assert "lungs" in client.post("/invocations", content=png(), headers=PNG).json()
     assert code(client.post("/invocations", content=b"x" * 6000, headers=PNG), 413) == "image_too_large"
 
-    async def forever(*_: Any) -> Any:
-        await asyncio.sleep(60)
 
-    runtime.settings = dataclasses.replace(settings, sagemaker_seconds=0.05)
-    runtime.ask = forever  # type: ignore[method-assign]
-    assert code(client.post("/invocations", content=png(), headers=PNG), 504) == "deadline_exceeded"
+class Stuck:
+    """Answers nothing until it is let go."""
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+
+    def warm(self, name: str) -> None:
+        pass
+
+    def perform(self, job: Any) -> Any:
+        assert self.gate.wait(60)
+        raise InvalidRequest("too late")
+
+    def stop(self) -> None:
+        pass
+
+
+def test_an_invocation_has_a_deadline(settings: Settings) -> None:
+    stuck = Stuck()
+    runtime = Runtime(dataclasses.replace(settings, timeout_seconds=0.2), executor=stuck)
+    runtime.start(("lungs",))
+    reply = TestClient(create_single(runtime, ())).post("/invocations", content=png(), headers=PNG)
+    assert code(reply, 504) == "deadline_exceeded"
+    stuck.gate.set()
 
 
 # --- many models ------------------------------------------------------------------------------------------------------

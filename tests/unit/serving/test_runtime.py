@@ -145,6 +145,7 @@ def test_one_more_than_may_wait_is_busy() -> None:
         assert await ask() == 6  # there is room again
 
     asyncio.run(crowd())
+    assert b'sightline_rejected_total{reason="busy"} 1.0' in runtime.metrics.text()
     runtime.stop()
 
 
@@ -197,7 +198,24 @@ def test_a_deadline_ends_the_wait_and_takes_the_question_out_of_the_queue() -> N
 
     asyncio.run(crowd())
     assert len(decoded) == 2  # the one in between never began
+    assert b'sightline_rejected_total{reason="deadline"} 1.0' in runtime.metrics.text()
     assert runtime.waiting == 0
+    runtime.stop()
+
+
+def test_a_deadline_that_the_worker_finds_passed_counts_too() -> None:
+    runtime, _ = started()
+
+    def late() -> None:
+        raise TimedOut("the deadline passed")
+
+    def gone() -> None:
+        raise Cancelled("the client went away")
+
+    for work, error in ((late, TimedOut), (gone, Cancelled)):
+        with pytest.raises(error):
+            asyncio.run(runtime.run(work))
+    assert b'sightline_rejected_total{reason="deadline"} 1.0' in runtime.metrics.text()
     runtime.stop()
 
 

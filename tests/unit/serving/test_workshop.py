@@ -103,3 +103,17 @@ def test_engines_with_a_session_a_worker_are_not_batched(store: Store) -> None:
     made = shop(store, workers=1, sessions=1)
     engine = made.engine("onnx", store.weights(store.card("emotion-small")), made.settings)
     assert not isinstance(engine._engine, Batcher)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("place", "name"), [("cache/models/some/1.2", "some"), ("models/mine", "mine")])
+def test_batches_are_told_by_the_models_name(store: Store, tmp_path: Path, place: str, name: str) -> None:
+    """Also where pulled weights lie in a folder of their version."""
+    path = tmp_path / place / "model.onnx"
+    path.parent.mkdir(parents=True)
+    card = store.card("emotion-small")
+    path.write_bytes(store.weights(card).read_bytes())
+    made = shop(store, workers=2, sessions=1, cache=tmp_path / "cache")
+    told: list[tuple[str, int]] = []
+    made.watch = lambda model, rows: told.append((model, rows))
+    made.engine("onnx", path, made.settings).run(np.zeros((1, 1, card.input.height, card.input.width), np.float32))
+    assert told == [(name, 1)]

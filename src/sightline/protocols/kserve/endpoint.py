@@ -29,7 +29,7 @@ from sightline.protocols.kserve.tasks import TaskModel
 from sightline.protocols.kserve.tensors import InferRequest, Tensor
 from sightline.protocols.kserve.writing import write_infer
 from sightline.serving.errors import STATUS, UnsupportedMediaType
-from sightline.serving.held import held_models
+from sightline.serving.held import Held, held_models
 from sightline.serving.metrics import Metrics
 from sightline.serving.runtime import Runtime
 from sightline.serving.waiting import unless_gone
@@ -104,32 +104,32 @@ class KServe:
 
     async def _index(self, request: Request) -> Response:
         """Every model by its name: the one part of the model repository extension that is offered."""
-        served = await self._runtime.run(self._all)
-        ready = [{"name": model.name, "version": model.version, "state": "READY", "reason": ""} for model in served]
+        held = await self._runtime.run(lambda: held_models(tuple(self._runtime.tasks.values())))
+        tasks = {name: self._task(name).version for name in self._runtime.tasks}
+        versions = tasks | {name: model.card.version for name, model in held.items() if name not in tasks}
+        ready = [
+            {"name": name, "version": version, "state": "READY", "reason": ""} for name, version in versions.items()
+        ]
         absent = [
             {"name": name, "version": "", "state": "UNAVAILABLE", "reason": missing.reason}
             for name, missing in self._runtime.absent.items()
         ]
         return JSONResponse(ready + absent)
 
-    def _all(self) -> list[Served]:
-        held = held_models(tuple(self._runtime.tasks.values()))
-        return [self._model(name) for name in dict.fromkeys((*self._runtime.tasks, *held))]
-
     async def _metadata(self, request: Request) -> Response:
-        model = await self._runtime.run(lambda: self._asked(request))
+        model = await self._asked(request)
         members = {"name": model.name, "versions": [model.version], "platform": model.platform, **model.metadata}
         return JSONResponse(members)
 
     async def _model_ready(self, request: Request) -> Response:
-        model = await self._runtime.run(lambda: self._asked(request))
+        model = await self._asked(request)
         reason = self._runtime.not_ready()
         if reason is not None:
             raise Unavailable(reason)
         return JSONResponse({"name": model.name, "ready": True})
 
     async def _infer(self, request: Request) -> Response:
-        model = await self._runtime.run(lambda: self._asked(request))
+        model = await self._asked(request)
         if request.headers.get("content-encoding", "identity").lower() != "identity":
             raise UnsupportedMediaType("compressed requests are not accepted")
         length = _json_length(request)
@@ -161,29 +161,41 @@ class KServe:
         """Numbers in JSON take many times their memory once read: room for one picture in base64, and no more."""
         return self._runtime.settings.max_bytes * 4 // 3 + _SMALL
 
-    def _asked(self, request: Request) -> Served:
-        """The model that the path names. Called in a worker: it may have to be loaded.
-
-        Raises `UnknownModel`, and `Unavailable` for a task that is not served.
-        """
-        model = self._model(request.path_params["name"])
+    async def _asked(self, request: Request) -> Served:
+        """The model that the path names. Raises `UnknownModel`, and `Unavailable` for a task that is not served."""
+        model = await self._model(request.path_params["name"])
         version = request.path_params.get("version")
         if version is not None and version != model.version:
             raise UnknownModel(f"{model.name} has the version {model.version} only, not {version[:60]!r}")
         return model
 
-    def _model(self, name: str) -> Served:
-        if name in self._runtime.tasks:
-            return TaskModel(self._runtime.tasks[name], self._runtime, self._metrics)
-        held = held_models(tuple(self._runtime.tasks.values()))
-        if name in held:
-            return RawModel(held[name], self._runtime, self._metrics)
+    async def _model(self, name: str) -> Served:
+        if self._runtime.identities(name):
+            return self._task(name)
+        held = await self._held(name)
+        if held is not None:
+            return RawModel(held, self._runtime, self._metrics)
         if name in registry.TASKS:
             self._runtime.kind(name)  # says why it is not served
         reason = self._runtime.not_ready()
         if reason is not None:
             raise Unavailable(reason)
         raise UnknownModel(f"no model is called {name[:60]!r} here; POST /v2/repository/index lists those there are")
+
+    async def _held(self, name: str) -> Held | None:
+        holders = (
+            task
+            for task in self._runtime.tasks
+            if any(identity.name == name for identity in self._runtime.identities(task))
+        )
+        task = next(holders, None)
+        if task is None:
+            return None
+        # In a worker: the task may have been unloaded. Only this one is loaded for it.
+        return (await self._runtime.run(lambda: held_models((self._runtime.tasks[task],)))).get(name)
+
+    def _task(self, name: str) -> TaskModel:
+        return TaskModel(name, self._runtime, self._metrics)
 
 
 def _guarded(

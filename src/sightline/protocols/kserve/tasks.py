@@ -50,11 +50,11 @@ class TaskModel:
 
     platform = "sightline_task"
 
-    def __init__(self, task: Task[Any, Any], runtime: Runtime, metrics: Metrics) -> None:
-        self._task, self._runtime, self._metrics = task, runtime, metrics
-        self._fields = question_fields(task.Question)
-        self.name = task.name
-        self.version = task.identities[0].version if task.identities else "1"
+    def __init__(self, name: str, runtime: Runtime, metrics: Metrics) -> None:
+        self.name, self._runtime, self._metrics = name, runtime, metrics
+        self._fields = question_fields(runtime.kind(name).Question)
+        self._identities = runtime.identities(name)
+        self.version = self._identities[0].version
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -97,7 +97,7 @@ class TaskModel:
         except SightlineError as error:
             self._metrics.failed(self.name, error.code)
             raise
-        self._metrics.answered(self.name, timings, self._task.identities)
+        self._metrics.answered(self.name, timings, self._identities)
         return finished
 
     def _pictures(self, request: InferRequest) -> dict[str, tuple[bytes, ...]]:

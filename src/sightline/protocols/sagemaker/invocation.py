@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sightline.errors import InvalidOption, TimedOut
+from sightline.errors import InvalidOption
 from sightline.protocols.native import Native, wanted_type
 from sightline.protocols.pictures import read_request
 from sightline.protocols.reply import Render
@@ -30,20 +29,7 @@ class Invoker:
         self._native = native
 
     async def answer(self, request: Request, attributes: Attributes, task: type[Task[Any, Any]], name: str) -> Response:
-        """Ask `task`, which the runtime serves as `name`, within SageMaker's time.
-
-        Raises `Unavailable` when the time is over, and what the native API raises.
-        """
-        seconds = self._native.runtime.settings.sagemaker_seconds
-        try:
-            async with asyncio.timeout(seconds):
-                return await self._answer(request, attributes, task, name)
-        except TimeoutError:
-            raise TimedOut(f"no answer within {seconds:g} s") from None
-
-    async def _answer(
-        self, request: Request, attributes: Attributes, task: type[Task[Any, Any]], name: str
-    ) -> Response:
+        """Ask `task`, which the runtime serves as `name`. Raises what the native API raises."""
         media_type = wanted_type(request, task)
         chosen = question_fields(task.Question).parse(attributes.options)
         wire = await _read(request, task)

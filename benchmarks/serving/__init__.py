@@ -1,0 +1,1 @@
+"""What the benchmarks of serving share: a load generator, the peers and their environments, processes, reports."""
