@@ -5,7 +5,7 @@
 # make test-postgres  face collections on PostgreSQL too
 # make test-aws     the images and the Lambda function, with a Docker daemon and the SAM CLI
 # make test-import  models of other frameworks brought in, with Keras and PyTorch
-# make bench-serving  serving measured beside FastAPI, LitServe and BentoML; cold start; 100,000 requests (about 2 hours)
+# make bench-serving  serving measured beside FastAPI, LitServe and BentoML; cold start; 100,000 requests (about an hour)
 PYTHON ?= python3
 BIN := .venv/bin
 HOST ?= 127.0.0.1

@@ -13,9 +13,12 @@ rm -rf onnxruntime/transformers onnxruntime/quantization onnxruntime/datasets on
 rm -f onnxruntime/capi/libonnxruntime.so.*
 # Of OpenCV's cascades the one that a card names.
 find cv2/data -name '*.xml' ! -name haarcascade_frontalface_default.xml -delete
+# Of the services that AWS's client describes those that are called or spoken: S3, Rekognition, and who may.
+find botocore/data -mindepth 1 -maxdepth 1 -type d \
+  ! -name s3 ! -name rekognition ! -name sts ! -name sso ! -name sso-oidc -exec rm -rf {} +
 if [ "$1" = lambda ]; then
-  # Of the services that AWS's client describes those that are called: S3, and who may.
-  find botocore/data -mindepth 1 -maxdepth 1 -type d ! -name s3 ! -name sts ! -name sso ! -name sso-oidc -exec rm -rf {} +
+  # Number types of GPUs, which LiteRT asks for only where its buffers live there.
+  rm -rf ml_dtypes
   # The page and the gallery of backgrounds belong to the server.
   rm -rf sightline/web
 fi

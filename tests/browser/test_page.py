@@ -168,6 +168,17 @@ def test_emotion(watched: Watched, tasks):
     assert watched.inked() > 200
 
 
+def test_detect(watched: Watched, tasks):
+    ready(tasks, "detect")
+    page = watched.open("detect").page
+    watched.give("image", ASTRONAUT)
+    things = watched.answered()["objects"]
+    expect(page.locator(".part")).to_have_count(len(things))
+    expect(page.locator(".part").first).to_contain_text("Person")
+    expect(page.locator(".sentence")).to_contain_text(f"{len(things)} object")
+    assert watched.inked() > 200
+
+
 def test_lungs(watched: Watched, tasks):
     ready(tasks, "lungs")
     watched.open("lungs")

@@ -43,6 +43,7 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.timeout(600)  # it trains twice
 def test_a_network_learns_shapes_and_serves(shapes: Path, tmp_path: Path) -> None:
     out, start = tmp_path / "My Shapes", tmp_path / "start.pt"
     torch.manual_seed(3)

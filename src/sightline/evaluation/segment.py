@@ -63,7 +63,10 @@ def evaluate(task: Segment, data: Path, workers: int, progress: Progress = nothi
         found = [result for row in rows for result in row.results[name]]
         overlaps = [overlap for row in rows for overlap in row.overlaps.get(name, [])]
         mean = {"mean_iou": round(float(np.mean(overlaps)), 4), "n": len(overlaps)} if overlaps else {}
-        return coco_figures(of, found, "segm", numbers) | mean
+        measured = coco_figures(of, found, "segm", numbers) | mean
+        if len(of.categories) == 1:
+            measured.pop("by_label", None)  # one label's figure is the figure
+        return measured
 
     semantic = [row.person_iou for row in rows if row.person_iou is not None]
     return {

@@ -7,7 +7,7 @@ from typing import Any
 from sightline.serving.errors import STATUS, body
 from sightline.tasks import schema
 from sightline.tasks.base import Task
-from sightline.tasks.question import OptionField, PictureField, question_fields
+from sightline.tasks.question import BOOLEANS, OptionField, PictureField, question_fields
 
 _ERROR = schema.members(
     error=schema.members(
@@ -109,10 +109,11 @@ def operation(task: type[Task[Any, Any]]) -> dict[str, Any]:
     files = {p.name: {"type": "string", "format": "binary", "description": p.help} for p in fields.pictures}
     pictures = {p.name: _picture(p) for p in fields.pictures}
     typed = {name: _nullable(described) for name, described in options.items()}
+    written = {option.name: _written(option) for option in fields.options}
     example: dict[str, Any] = {name: {"bytes": _PIXEL} for name in required}
     example |= {option.name: option.example for option in fields.options if option.example is not None}
     forms = {
-        "multipart/form-data": {"schema": _object({**files, **options}, required)},
+        "multipart/form-data": {"schema": _object({**files, **written}, required)},
         "application/json": {"schema": _object({**pictures, **typed}, required), "example": example},
     }
     drawn = {"schema": {"type": "string", "format": "binary"}}
@@ -145,6 +146,18 @@ def _nullable(option: dict[str, Any]) -> dict[str, Any]:
     """An option in JSON, where null says that it is not given."""
     choices = {"enum": [*option["enum"], None]} if "enum" in option else {}
     return {**option, "type": [option["type"], "null"], **choices}
+
+
+def _written(option: OptionField) -> dict[str, Any]:
+    """An option in a form, where everything is text: yes and no have more than one spelling."""
+    if option.kind is not bool:
+        return _option(option)
+    return {
+        "type": "string",
+        "enum": list(BOOLEANS),
+        "description": option.help,
+        "default": str(option.default).lower(),
+    }
 
 
 def _option(option: OptionField) -> dict[str, Any]:

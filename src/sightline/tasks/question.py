@@ -17,7 +17,9 @@ from typing import Any
 from sightline.errors import InvalidOption
 from sightline.images.picture import Picture
 
-_TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
+_TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
+BOOLEANS = _TRUE + _FALSE
+"""How yes and no are spelt where everything is text."""
 _JSON_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}
 
 
@@ -80,7 +82,7 @@ class OptionField:
         if self.kind is bool:
             if isinstance(value, bool):
                 return value
-            if isinstance(value, str) and value.strip().lower() in _TRUE | _FALSE:
+            if isinstance(value, str) and value.strip().lower() in BOOLEANS:
                 return value.strip().lower() in _TRUE
             raise wrong
         if isinstance(value, bool) or not isinstance(value, str | int | float):

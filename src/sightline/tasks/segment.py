@@ -153,8 +153,8 @@ class SegmentAnswer(Answer):
         """Each thing in its own colour with its label; where there are none, the map of kinds with a legend."""
         sketch = Sketch(picture)
         if self.instances or self.semantic is None:
-            # The surest are drawn last, so that they lie on top.
-            for index in reversed(range(len(self.instances))):
+            # The largest are drawn first: what is small lies on top.
+            for index in sorted(range(len(self.instances)), key=lambda at: -self.instances[at].patch.area):
                 found = self.instances[index]
                 sketch.patch(found.patch, colour_of(index))
                 sketch.label_at(found.box, f"{found.label} {found.confidence:.0%}", colour_of(index))

@@ -45,8 +45,10 @@ export function runsOf(letters) {
   return runs;
 }
 
-// All masks on one canvas, the first on top. rles: [{size: [height, width], counts: letters}].
-export function layered(rles) {
+// All masks on one canvas, the smallest on top. instances: [{area_pixels, mask: {rle: {size: [height, width], counts}}}].
+export function layered(instances) {
+  const rles = instances.map((item) => item.mask.rle);
+  const order = [...rles.keys()].sort((a, b) => instances[b].area_pixels - instances[a].area_pixels);
   const [height, width] = rles[0].size;
   const scale = Math.min(1, LONGEST / Math.max(width, height));
   const canvas = document.createElement("canvas");
@@ -54,7 +56,7 @@ export function layered(rles) {
   canvas.height = Math.max(1, Math.round(height * scale));
   const context = canvas.getContext("2d");
   const pixels = context.createImageData(canvas.width, canvas.height);
-  for (let at = rles.length - 1; at >= 0; at--) fill(pixels, rles[at], rgbOf(at));
+  for (const at of order) fill(pixels, rles[at], rgbOf(at));
   context.putImageData(pixels, 0, 0);
   return canvas;
 }

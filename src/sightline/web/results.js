@@ -55,7 +55,7 @@ async function overlaid(url, answer, drawn) {
 async function masksOf(answer) {
   if (answer.mask?.png) return [await tint(answer.mask.png)];
   const instances = answer.instances ?? [];
-  if (instances[0]?.mask.rle) return [layered(instances.map((item) => item.mask.rle))];
+  if (instances[0]?.mask.rle) return [layered(instances)];
   if (instances.length) return Promise.all(instances.map((item, at) => tint(item.mask.png, rgbOf(at))));
   return answer.semantic?.map ? [await kinds(answer.semantic.map.png)] : [];
 }

@@ -280,6 +280,13 @@ def test_peaks_are_found_and_gathered(graph):
     graph.check(x, outputs)
 
 
+def test_outputs_keep_their_names_whatever_they_are(graph):
+    x = np.arange(3, dtype=np.float32)
+    graph.add("Relu_2", "Relu", "x")
+    graph.add("Relu_1", "Sqrt", "Relu_2")
+    graph.check(x, {"Relu_1": np.sqrt(x), "Relu_2": x})
+
+
 def test_slices(graph):
     x = np.arange(60, dtype=np.float32).reshape(3, 4, 5)
     for name, numbers in {"begin": [1, 0, -1], "end": [3, 4, 0], "step": [1, 2, 1], "back": [1, 1, -1]}.items():

@@ -14,6 +14,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from sightline.serving.metrics import GAUGES, Metrics
+from sightline.serving.probes import PROBES
 from sightline.tasks.base import Timings
 
 ROOT = Path(__file__).parents[3]
@@ -80,6 +81,13 @@ def test_a_query_is_promql_over_metrics_there_are(title: str, expression: str, t
         if name != "up":  # which Prometheus tells of every server it asks
             assert name in told, f"{title}: there is no {name}"
             assert labels - SCRAPER <= told[name][1], f"{title}: {name} has no {labels - SCRAPER - told[name][1]}"
+
+
+def test_queries_leave_out_the_probes_that_top_leaves_out() -> None:
+    left_out = {found for _, query in expressions() for found in re.findall(r'route!~"([^"]+)"', query)}
+    (pattern,) = left_out
+    assert all(re.fullmatch(pattern, probe) for probe in PROBES)
+    assert not re.fullmatch(pattern, "/v1/faces")
 
 
 @pytest.mark.parametrize(("title", "expression"), list(expressions()))

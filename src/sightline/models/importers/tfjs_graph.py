@@ -87,8 +87,8 @@ class Writer:
     ) -> list[Value]:
         """Write a node with so many outputs."""
         self._taken += 1
-        stem = f"{kind}_{self._taken}"
-        names = [stem if index == 0 else f"{stem}_{index}" for index in range(outputs)]
+        stem = f"{kind}#{self._taken}"  # no name of TensorFlow's has this sign: inputs and outputs keep theirs
+        names = [stem if index == 0 else f"{stem}#{index}" for index in range(outputs)]
         self.nodes.append(helper.make_node(kind, inputs, names, name=stem, **attributes))
         return [Value(name, spatial) for name in names]
 
@@ -96,7 +96,7 @@ class Writer:
         """The name of a constant; equal ones are kept once."""
         key = (numbers.dtype.str, numbers.shape, numbers.tobytes())
         if key not in self.constants:
-            self.constants[key] = numpy_helper.from_array(numbers, f"constant_{len(self.constants)}")
+            self.constants[key] = numpy_helper.from_array(numbers, f"constant#{len(self.constants)}")
         return str(self.constants[key].name)
 
     def plain(self, value: Value) -> str:

@@ -31,6 +31,7 @@ from sightline.protocols.kserve.writing import write_infer
 from sightline.serving.errors import STATUS, UnsupportedMediaType
 from sightline.serving.held import Held, held_models
 from sightline.serving.metrics import Metrics
+from sightline.serving.record import note_error
 from sightline.serving.runtime import Runtime
 from sightline.serving.waiting import unless_gone
 from sightline.tasks import registry
@@ -215,6 +216,7 @@ def _told(endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Reque
         try:
             return await endpoint(request)
         except SightlineError as error:
+            note_error(error.code)
             status = STATUS.get(error.code, 500)
             headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}.get(status)
             return JSONResponse({"error": str(error)}, status, headers=headers)
@@ -222,6 +224,7 @@ def _told(endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Reque
             raise
         except Exception:
             log.exception("unexpected error, request id %s", request.state.request_id)
+            note_error("internal_error")
             text = "an unexpected error; the server's log has it under the request's id"
             return JSONResponse({"error": text}, 500)
 

@@ -27,7 +27,9 @@ from sightline.serving.errors import STATUS, body
 from sightline.serving.gate import Gate
 from sightline.serving.metrics import Metrics
 from sightline.serving.observer import Observer
+from sightline.serving.record import note_error
 from sightline.serving.runtime import Runtime
+from sightline.serving.tracing import open_tracer
 
 log = logging.getLogger("sightline")
 
@@ -90,6 +92,8 @@ def create_multi(runtime: Runtime, shelf: Shelf) -> FastAPI:
 
 
 def _application(runtime: Runtime, metrics: Metrics, begin: Callable[[], None]) -> FastAPI:
+    tracer = open_tracer(runtime.settings)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         # `/ping` answers 503 meanwhile, and SageMaker asks again.
@@ -98,6 +102,8 @@ def _application(runtime: Runtime, metrics: Metrics, begin: Callable[[], None]) 
         runtime.drain()
         await loading
         await asyncio.to_thread(runtime.stop)
+        if tracer is not None:
+            await asyncio.to_thread(tracer.close)
 
     app = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
 
@@ -111,6 +117,7 @@ def _application(runtime: Runtime, metrics: Metrics, begin: Callable[[], None]) 
     @app.exception_handler(SightlineError)
     async def known(request: Request, error: Exception) -> Response:
         code = error.code if isinstance(error, SightlineError) else "internal_error"
+        note_error(code)
         status = STATUS.get(code, 500)
         headers = {"Retry-After": "1"} if status == 503 else None
         return JSONResponse(body(code, str(error), request.state.request_id), status, headers=headers)
@@ -119,12 +126,13 @@ def _application(runtime: Runtime, metrics: Metrics, begin: Callable[[], None]) 
     async def http(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
         text = f"{request.method} {request.url.path[:200]} is not of this container's contract"
+        note_error(_CODES.get(status, "invalid_request"))
         content = body(_CODES.get(status, "invalid_request"), text, request.state.request_id)
         return JSONResponse(content, status, headers=getattr(error, "headers", None))
 
     settings = runtime.settings
     app.add_middleware(Gate, max_body=settings.sagemaker_max_bytes, settings=settings, metrics=metrics)
-    app.add_middleware(Observer, metrics=metrics)
+    app.add_middleware(Observer, metrics=metrics, tracer=tracer)
     return app
 
 

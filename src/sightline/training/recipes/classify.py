@@ -236,7 +236,7 @@ def publish(order: Order, model: nn.Module, pictures: Pictures) -> Outcome:
         plots.confusion_matrix(confusion(guesses, labels, len(classes)), classes, order.out / "confusion.png")
     shown = range(0, len(labels), max(1, len(labels) // 48))
     tiles = [pictures.valid.pictures[row].permute(1, 2, 0).numpy() for row in shown]
-    captions = [f"{classes[labels[row]][:9]} > {classes[guesses[row]][:9]}" for row in shown]
+    captions = [f"{classes[labels[row]][:7]} > {classes[guesses[row]][:7]}" for row in shown]
     plots.sheet(tiles, captions, order.out / "samples.png")
     from_backbone = "backbone" in order.options
     facts = {
