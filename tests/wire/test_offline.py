@@ -54,7 +54,8 @@ def test_background(asked: Any, command: Command, offline: dict[str, str], portr
     assert (
         command("predict", "background", portrait_jpeg, "--color", "#00ff00", "--out", drawn, **offline).returncode == 0
     )
-    assert np.asarray(Image.open(drawn).convert("RGB"))[5, 5].tolist() == [0, 255, 0]
+    corner = np.asarray(Image.open(drawn).convert("RGB"), int)[5, 5]
+    assert np.abs(corner - (0, 255, 0)).max() < 20  # a few hundredths of the old background may shine through
 
 
 def test_lungs(asked: Any, command: Command, offline: dict[str, str], portrait_jpeg: Path, shared: Path) -> None:
