@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from sightline.protocols.rekognition import taxonomy
 
 pytest.importorskip("boto3", reason="boto3 is not installed")
 
@@ -150,9 +153,66 @@ def test_people_stand_before_a_background(rekognition: Any, astronaut: dict[str,
     assert len(properties["DominantColors"]) <= 3
 
 
-@pytest.mark.parametrize("features", [None, ["GENERAL_LABELS"], ["IMAGE_PROPERTIES", "GENERAL_LABELS"], []])
-def test_labels_are_never_invented(
-    rekognition: Any, astronaut: dict[str, bytes], code: Callable[..., str], features: list[str] | None
+@pytest.fixture(scope="module")
+def dogs(shared: Path) -> dict[str, bytes]:
+    """A photo of people and dogs."""
+    return {"Bytes": (shared / "photos" / "scene_dogs.jpg").read_bytes()}
+
+
+def labels(reply: Any) -> dict[str, Any]:
+    return {label["Name"]: label for label in reply["Labels"]}
+
+
+@pytest.mark.parametrize("features", [None, ["GENERAL_LABELS"], []])
+def test_labels_have_boxes_ancestors_and_categories(
+    rekognition: Any, dogs: dict[str, bytes], features: list[str] | None
 ) -> None:
     asked = {} if features is None else {"Features": features}
-    assert code(rekognition.detect_labels, Image=astronaut, **asked) == "AccessDeniedException"
+    reply = rekognition.detect_labels(Image=dogs, MinConfidence=30, **asked)
+    found = labels(reply)
+    dog = found["Dog"]
+    assert [parent["Name"] for parent in dog["Parents"]] == ["Pet", "Canine", "Mammal", "Animal"]
+    assert dog["Categories"] == [{"Name": "Animals and Pets"}]
+    assert dog["Instances"]
+    for instance in dog["Instances"]:
+        box = instance["BoundingBox"]
+        assert box["Left"] >= 0
+        assert box["Left"] + box["Width"] <= 1.001
+        assert 30 <= instance["Confidence"] <= dog["Confidence"]
+    assert found["Animal"]["Instances"] == []
+    assert found["Animal"]["Confidence"] == pytest.approx(dog["Confidence"])
+    order = [label["Confidence"] for label in reply["Labels"]]
+    assert order == sorted(order, reverse=True)
+    assert reply["LabelModelVersion"].startswith("centernet")
+    assert "ImageProperties" not in reply
+
+
+def test_labels_are_filtered(rekognition: Any, dogs: dict[str, bytes]) -> None:
+    def ask(**filters: Any) -> set[str]:
+        settings = {"GeneralLabels": {name: value for name, value in filters.items() if name[0] == "L"}}
+        rest = {name: value for name, value in filters.items() if name[0] != "L"}
+        return set(labels(rekognition.detect_labels(Image=dogs, Settings=settings, **{"MinConfidence": 30, **rest})))
+
+    everything = ask()
+    assert {"Dog", "Animal"} <= everything
+    assert ask(LabelInclusionFilters=["Dog"]) == {"Dog"}
+    assert ask(LabelExclusionFilters=["Dog"]) == everything - {"Dog"}
+    assert "Dog" not in ask(LabelCategoryExclusionFilters=["Animals and Pets"])
+    assert ask(LabelCategoryInclusionFilters=["Animals and Pets"]) <= everything
+    assert ask(LabelInclusionFilters=["Dog"], LabelCategoryExclusionFilters=["Animals and Pets"]) == set()
+    assert len(ask(MaxLabels=1)) == 1
+    assert ask(MinConfidence=100) == set()
+
+
+def test_labels_and_properties_together(rekognition: Any, dogs: dict[str, bytes]) -> None:
+    reply = rekognition.detect_labels(Image=dogs, MinConfidence=30, Features=["GENERAL_LABELS", "IMAGE_PROPERTIES"])
+    assert reply["Labels"]
+    assert reply["ImageProperties"]["DominantColors"]
+
+
+def test_every_ancestor_is_a_label_with_a_category() -> None:
+    for found in taxonomy.TERMS.values():
+        assert taxonomy.category(found.name) == found.category
+        assert all(taxonomy.category(parent) for parent in found.parents)
+    assert len(taxonomy.TERMS) == 80
+    assert taxonomy.term("blue mug") == taxonomy.Term("Blue Mug")

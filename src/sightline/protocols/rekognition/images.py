@@ -12,7 +12,8 @@ from sightline.images.colours import Colour, Look, Region, image_properties
 from sightline.images.picture import Picture
 from sightline.protocols.rekognition.backend import Call
 from sightline.protocols.rekognition.faces import Seen
-from sightline.protocols.rekognition.faults import invalid, not_offered
+from sightline.protocols.rekognition.faults import invalid
+from sightline.protocols.rekognition.labels import general_labels
 from sightline.protocols.rekognition.quality import reasons
 from sightline.protocols.rekognition.validate import Members
 from sightline.protocols.rekognition.wire import bounding_box, compared_face, face_detail, percent, relative_box
@@ -64,23 +65,26 @@ def compare_faces(call: Call, members: Members) -> Members:
 
 
 def detect_labels(call: Call, members: Members) -> Members:
-    """IMAGE_PROPERTIES: dominant colours, brightness, sharpness and contrast; of foreground and background too where
-    the task `background` is served, which tells people from what is behind them."""
+    """GENERAL_LABELS: the things that `detect` finds, with their boxes, the labels that `classify` gives where it is
+    served, and their ancestors. IMAGE_PROPERTIES: dominant colours, brightness, sharpness and contrast; of foreground
+    and background too where the task `background` is served, which tells people from what is behind them."""
     features = members.get("Features") or ["GENERAL_LABELS"]
-    if "GENERAL_LABELS" in features:
-        raise not_offered(
-            "this server has no model that names what a picture shows: ask for Features=['IMAGE_PROPERTIES']"
-        )
-    settings = members.get("Settings", {}).get("ImageProperties", {})
     picture = call.backend.pictures.read(members["Image"]).picture
+    reply: Members = {"Labels": []}
+    if "GENERAL_LABELS" in features:
+        reply = general_labels(call, picture, members)
+    if "IMAGE_PROPERTIES" in features:
+        reply["ImageProperties"] = _properties(call, picture, members)
+    return reply
+
+
+def _properties(call: Call, picture: Picture, members: Members) -> Members:
+    settings = members.get("Settings", {}).get("ImageProperties", {})
     found = image_properties(picture.pixels, _mask(call, picture), settings.get("MaxDominantColors", _COLOURS))
     return {
-        "Labels": [],
-        "ImageProperties": {
-            **_region(found.whole),
-            "Foreground": None if found.foreground is None else _region(found.foreground),
-            "Background": None if found.background is None else _region(found.background),
-        },
+        **_region(found.whole),
+        "Foreground": None if found.foreground is None else _region(found.foreground),
+        "Background": None if found.background is None else _region(found.background),
     }
 
 

@@ -33,7 +33,7 @@ HANDLERS: Mapping[str, Handler] = {
     ),
     "DetectLabels": Handler(
         images.detect_labels,
-        note="only Features=['IMAGE_PROPERTIES']; GENERAL_LABELS is AccessDeniedException until a model names things",
+        note="80 kinds of things and their ancestors, no scenes; no Aliases, no DominantColors of instances",
     ),
     "CreateCollection": Handler(collections.create_collection, writes=True),
     "DescribeCollection": Handler(collections.describe_collection),

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from sightline.collections.base import Collection, RelativeBox, StoredFace
+from sightline.images.geometry import Box
 from sightline.images.picture import Picture
 from sightline.protocols.rekognition.faces import DEFAULT, Attributes, Seen, wants
 from sightline.tasks.details.types import Verdict
@@ -25,7 +26,11 @@ _EMOTIONS = {
 
 def relative_box(seen: Seen, picture: Picture) -> RelativeBox:
     """The face's box as shares of the picture."""
-    box = seen.details.face.box
+    return share_of(seen.details.face.box, picture)
+
+
+def share_of(box: Box, picture: Picture) -> RelativeBox:
+    """A box in pixels of the picture as shares of its sides."""
     return RelativeBox(
         box.x / picture.width, box.y / picture.height, box.width / picture.width, box.height / picture.height
     )
