@@ -59,11 +59,14 @@ def _children(pid: int) -> list[int]:
 
 
 @pytest.mark.models
+@pytest.mark.parametrize("executor", ["threads", "processes"])
 def test_a_hangup_reloads_the_models_that_changed(
-    start_server: StartServer, portrait_jpeg: Path, tmp_path: Path
+    start_server: StartServer, portrait_jpeg: Path, tmp_path: Path, executor: str
 ) -> None:
     """A user's model of the shipped one's name comes into its place; questions go on meanwhile."""
-    server = start_server("emotion", SIGHTLINE_MODELS=str(tmp_path), SIGHTLINE_MAX_CONCURRENCY="2")
+    server = start_server(
+        "emotion", SIGHTLINE_MODELS=str(tmp_path), SIGHTLINE_MAX_CONCURRENCY="2", SIGHTLINE_EXECUTOR=executor
+    )
     picture = {"image": portrait_jpeg.read_bytes()}
     before = httpx.post(f"{server.url}/v1/emotion", files=picture, timeout=60).json()["model"]
 

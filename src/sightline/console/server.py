@@ -14,6 +14,7 @@ from sightline.console.catalogue import pull_cards
 from sightline.errors import InvalidOption, Unavailable
 from sightline.models.store import Store
 from sightline.serving import logs
+from sightline.serving.arenas import limit_arenas
 from sightline.settings import Settings
 from sightline.tasks import registry
 
@@ -69,7 +70,9 @@ def run(names: tuple[str, ...], host: str, port: int, settings: Settings, *, pul
 
 
 def start_log(settings: Settings) -> None:
-    """Write the log of a server, its libraries held to what is worth reading."""
+    """Write the log of a server, its libraries held to what is worth reading; and hold its memory together, before
+    there are threads."""
+    limit_arenas()
     logs.configure(settings.log_format)
     # A malformed form is the client's error, which the reply tells; it is no warning of this server.
     for library, level in (("httpx", "WARNING"), ("uvicorn", "WARNING"), ("python_multipart", "ERROR")):

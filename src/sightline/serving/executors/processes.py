@@ -35,10 +35,11 @@ class Processes:
         self._lock = threading.Lock()
 
     def warm(self, name: str) -> None:
-        """A model chosen since the child was made needs a new child: the old one answers until the new one is warm."""
+        """A task that the child has warmed before, or a model chosen since it was made, means that models changed: a
+        new child is warmed, and the old one answers until then."""
         chosen = dict(self._models)
         child: _Child | None = getattr(self._local, "child", None)
-        if child is not None and child.models == chosen:
+        if child is not None and child.models == chosen and name not in child.names:
             child.ask(("warm", name))
             child.names.add(name)
             return
